@@ -1,0 +1,1 @@
+"""zdd: safe releases of Azure Durable Functions apps from Apache Airflow."""

@@ -1,0 +1,1 @@
+"""The outside world: Resource Manager, deployment endpoint, task hub, release store."""
