@@ -81,7 +81,7 @@ class Azurite:
         else:
             self.location.mkdir(parents=True, exist_ok=True)
             command += ["--location", str(self.location)]
-        with open(self._log or os.devnull, "ab") as output:
+        with Path(self._log or os.devnull).open("ab") as output:
             # A session of its own, so that Ctrl-C in the terminal reaches our clean stop and not Azurite first.
             self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         self._wait_until_ready()
