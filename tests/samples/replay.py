@@ -1,7 +1,7 @@
 """Drives a sample's orchestrator through the SDK's own Orchestrator, with histories made by hand.
 
-`Rehearsal` plays the engine for one instance: it runs activities of the app at once, fires timers and raises events when
-told to, and keeps the history in the form that the Functions host gives to the SDK.
+`Rehearsal` plays the engine for one instance: it runs activities of the app at once, fires timers and raises events
+when told to, and keeps the history in the form that the Functions host gives to the SDK.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +19,7 @@ from azure.durable_functions.models.history.HistoryEventType import HistoryEvent
 from azure.durable_functions.orchestrator import Orchestrator
 
 ORDERS = Path(__file__).resolve().parents[2] / "samples" / "orders"
-START = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CALL_ACTIVITY, CALL_ACTIVITY_WITH_RETRY, CALL_SUB_ORCHESTRATOR = 0, 1, 2
 CREATE_TIMER, WAIT_FOR_EXTERNAL_EVENT, SIGNAL_ENTITY = 5, 6, 9
 
