@@ -14,6 +14,9 @@ for place in (ROOT, ROOT / "plugins"):  # Airflow puts plugins/ on sys.path; the
         sys.path.insert(0, str(place))
 
 from local_azure.azurite import Azurite  # noqa: E402
+from tests.support import airflow_home  # noqa: E402
+
+airflow_home.prepare()  # before any test module imports airflow
 
 
 @pytest.fixture(scope="session")
