@@ -135,7 +135,10 @@ class OrchestratorOutcome:
 
     `actions` are ALL actions since the execution began, each with the id under which the SDK expects its result
     (the engine uses it as EventId, schedules the ones that the history lacks and compares the others).
-    `error` (reason) and `error_details` end the instance as Failed; `output` and `custom_status` are JSON text.
+    `error` ends the instance as Failed and is its output as it stands ("Orchestrator function 'X' failed: …");
+    `output` and `custom_status` are JSON text.
+    `scheduled_after` says for each action id during which event of `turn.history` (by index) the code scheduled it.
+    Without it divergence is still found by number, kind and name, but not by order.
     """
 
     actions: tuple[Action, ...] = ()
@@ -145,6 +148,7 @@ class OrchestratorOutcome:
     error_details: str | None = None
     custom_status: str | None = None
     continue_as_new: ContinueAsNew | None = None
+    scheduled_after: Mapping[int, int] | None = None
 
 
 # --- activities --------------------------------------------------------------------------------------------------
@@ -164,7 +168,7 @@ class ActivityCall:
 
 @dataclass(frozen=True)
 class ActivityOutcome:
-    """JSON text of the result, or reason and details of the failure (`error` set means failed)."""
+    """JSON text of the result, or the failure: `error` is the reason ("Activity function 'X' failed: …")."""
 
     result: str | None = None
     error: str | None = None
@@ -229,14 +233,26 @@ class FunctionCode(Protocol):
     back and tries again later. Failures of user code are outcomes with `error` set.
     """
 
-    def orchestrators(self) -> Collection[str]: ...
+    def orchestrators(self) -> Collection[str]:
+        """Names of the orchestrators."""
+        ...
 
-    def activities(self) -> Collection[str]: ...
+    def activities(self) -> Collection[str]:
+        """Names of the activities."""
+        ...
 
-    def entities(self) -> Collection[str]: ...
+    def entities(self) -> Collection[str]:
+        """Names of the entities, lower case."""
+        ...
 
-    async def run_orchestrator(self, turn: OrchestratorTurn) -> OrchestratorOutcome: ...
+    async def run_orchestrator(self, turn: OrchestratorTurn) -> OrchestratorOutcome:
+        """Replay an orchestrator over its history."""
+        ...
 
-    async def run_activity(self, call: ActivityCall) -> ActivityOutcome: ...
+    async def run_activity(self, call: ActivityCall) -> ActivityOutcome:
+        """Run an activity once."""
+        ...
 
-    async def run_entity(self, batch: EntityBatch) -> EntityOutcome: ...
+    async def run_entity(self, batch: EntityBatch) -> EntityOutcome:
+        """Run the operations of a batch on an entity, in order."""
+        ...
