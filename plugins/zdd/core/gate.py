@@ -1,4 +1,4 @@
-"""When a gate opens: so many zeros in a row, a settle time apart, of one and the same hub, before an absolute deadline."""
+"""When a gate opens: zeros in a row, a settle time apart, of one and the same hub, before an absolute deadline."""
 
 from __future__ import annotations
 
