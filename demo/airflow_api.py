@@ -101,6 +101,11 @@ class AirflowApi:
         run = await self._call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf)})
         return str(run["dag_run_id"])
 
+    async def active_runs(self, dag_id: str) -> list[str]:
+        """Return the ids of the runs that are queued or running."""
+        found = await self._call("GET", f"/dags/{dag_id}/dagRuns", params={"state": ["queued", "running"]})
+        return [run["dag_run_id"] for run in found["dag_runs"]]
+
     async def run_state(self, dag_id: str, run_id: str) -> str:
         """Return `queued`, `running`, `success` or `failed`."""
         return str((await self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))["state"])

@@ -1,0 +1,23 @@
+"""What the demo prints while it runs: one line for each thing that happened, with the seconds since the start."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.text import Text
+
+
+class Timeline:
+    """Prints calm, stamped lines. `console` is the one place that the demo writes to."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, soft_wrap=True)
+        self._began = time.monotonic()
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print one line."""
+        seconds = time.monotonic() - self._began
+        line = Text(f"{seconds:6.1f} s  ", style="dim")
+        line.append(text, style=style)
+        self.console.print(line)

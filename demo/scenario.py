@@ -1,0 +1,168 @@
+"""What happens in the demo, in its order: traffic, a release in the middle of it, and the count at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Mapping
+
+from demo.airflow_api import AirflowApi
+from demo.audit import IN_FLIGHT, Audit, audit
+from demo.cloud import HUB_OF, STAGING
+from demo.console import Timeline
+from demo.release import Outcome, Watch, follow, through_the_dag, without_gates
+from demo.stack import DAG, Stack
+from demo.summary import Result, late_orders, show, show_so_far
+from demo.traffic import Front, Traffic
+
+NEXT = ("v2_0_0", "2.0.0")
+WITH_ENTITY = ("v2_1_0_entity", "2.1.0")
+# Waves and gaps: orders live for about ten seconds, so the last of a wave is over well before the next one comes.
+WAVE_SIZE, WAVE_SECONDS, PERIOD_SECONDS = 10, 4.0, 40.0
+STAGING_SIZE, LATE_SIZE, LAST_WAVE_SIZE = 12, 8, 8
+# So long the orders in staging are kept waiting for their approval after the release has begun to wait for them.
+STAGING_HOLD_SECONDS = 8.0
+STRAGGLER_TIMEOUT_SECONDS = 120.0
+
+
+class Scenario:
+    """One demo on a running stack."""
+
+    def __init__(self, stack: Stack, timeline: Timeline) -> None:
+        self._stack, self._timeline = stack, timeline
+        self._say = timeline.say
+        # Fixed, so that each run has the same customers.
+        self._rng = random.Random(20)
+        self._hubs = sorted(HUB_OF.values())
+        self._held = asyncio.Event()
+
+    # --- with no person --------------------------------------------------------------------------------------------
+
+    async def once(self, *, unsafe: bool) -> Result:
+        """Release once, and count."""
+        async with Traffic(self._rng) as traffic:
+            production = await self._begin(traffic)
+            if unsafe:
+                await self._until_running_in_staging(traffic)
+                running = await self._count_in_staging()
+                self._say(f"{running} instances of 1.0.0 run in staging; the release does not look")
+                outcome = await without_gates(self._stack, *NEXT, self._watch(traffic, production))
+                return await self._end(traffic, production, outcome, running, {})
+            airflow = self._stack.airflow
+            async with AirflowApi(airflow.url, airflow.credentials) as api:
+                await api.wait_for_dag(DAG)
+                await self._until_running_in_staging(traffic)
+                await self._show_refusal(api)
+                running = await self._count_in_staging()
+                self._say(f"{running} instances of 1.0.0 run in staging, the release of {NEXT[1]} begins", "bold")
+                conf = self._stack.release(*NEXT)
+                outcome = await through_the_dag(self._stack, api, conf, self._watch(traffic, production))
+                self._say(
+                    f"release {'succeeded' if outcome.succeeded else 'FAILED'}",
+                    "bold" if outcome.succeeded else "bold red",
+                )
+                links = {"the release in Airflow": outcome.link or "", "logs": str(self._stack.home)}
+                return await self._end(traffic, production, outcome, running, links)
+
+    async def _begin(self, traffic: Traffic) -> Front:
+        production, staging = await asyncio.gather(
+            asyncio.to_thread(self._stack.cloud.front, None), asyncio.to_thread(self._stack.cloud.front, STAGING)
+        )
+        for _ in range(STAGING_SIZE):
+            traffic.place(staging, "staging", hold=self._held, think_seconds=(0, 6))
+        self._waves = traffic.start_waves(
+            production, size=WAVE_SIZE, over_seconds=WAVE_SECONDS, period_seconds=PERIOD_SECONDS
+        )
+        self._polls = traffic.start_steady_polls()
+        self._say(f"traffic: {WAVE_SIZE} orders every {PERIOD_SECONDS:.0f} s, steady polls, {STAGING_SIZE} in staging")
+        return production
+
+    async def _until_running_in_staging(self, traffic: Traffic) -> None:
+        for _ in range(60):
+            if await self._count_in_staging() >= STAGING_SIZE:
+                return
+            traffic.check()
+            await asyncio.sleep(0.5)
+
+    async def _count_in_staging(self) -> int:
+        found = await self._audit([HUB_OF[STAGING]], [])
+        return sum(1 for one in found.orders if one.status in IN_FLIGHT)
+
+    def _watch(self, traffic: Traffic, production: Front) -> Watch:
+        """Let the customers of staging get their approvals, and place a burst of late orders, each at its moment."""
+
+        def staging_is_waited_for() -> None:
+            asyncio.get_running_loop().call_later(STAGING_HOLD_SECONDS, self._held.set)
+
+        def swap_is_meant() -> None:
+            self._say(f"  the last verdict is made; {LATE_SIZE} customers order before the switch")
+            for _ in range(LATE_SIZE):
+                traffic.place(production, "late")
+
+        return Watch(self._say, staging_is_waited_for, swap_is_meant)
+
+    async def _show_refusal(self, api: AirflowApi) -> None:
+        """Let the DAG refuse the edition that has an entity, before anything is changed."""
+        self._say(f"first the edition with an entity ({WITH_ENTITY[1]}), which a release by slots must refuse")
+        quiet = Watch(lambda _line: None)
+        outcome = await through_the_dag(self._stack, api, self._stack.release(*WITH_ENTITY), quiet)
+        if outcome.succeeded:
+            raise RuntimeError("expected the edition with an entity to be refused, found it released")
+        for step in outcome.steps:
+            if step.state == "failed":
+                self._say(f"  refused by {step.name}: {step.said}", "yellow")
+
+    # --- with a person ---------------------------------------------------------------------------------------------
+
+    async def until_stopped(self) -> None:
+        """Keep the traffic going and tell of each release that a person starts, until cancelled."""
+        airflow = self._stack.airflow
+        async with Traffic(self._rng) as traffic, AirflowApi(airflow.url, airflow.credentials) as api:
+            production = await self._begin(traffic)
+            await api.wait_for_dag(DAG)
+            self._tell_how_to_release()
+            followed: set[str] = set()
+            while True:
+                traffic.check()
+                for run_id in await api.active_runs(DAG):
+                    if run_id not in followed:
+                        followed.add(run_id)
+                        self._say(f"release {run_id} begins", "bold")
+                        outcome = await follow(self._stack, api, run_id, self._watch(traffic, production))
+                        self._say(f"release {run_id} {'succeeded' if outcome.succeeded else 'failed'}", "bold")
+                        show_so_far(traffic, await self._audit(self._hubs, []), self._timeline.console)
+                await asyncio.sleep(2)
+
+    def _tell_how_to_release(self) -> None:
+        airflow, console = self._stack.airflow, self._timeline.console
+        console.print()
+        console.print(f"Open {airflow.url}/dags/{DAG} and sign in as {airflow.credentials.username} / ", end="")
+        console.print(airflow.credentials.password, style="bold", end="")
+        console.print(". Press Trigger and fill in the form, or take this as its JSON:")
+        console.print(json.dumps(self._stack.release(*NEXT), indent=2))
+        refused = self._stack.upload(WITH_ENTITY[0])
+        console.print(f"A package that is refused, for its entity: {refused} (version {WITH_ENTITY[1]})")
+        console.print(f"Orders app: {self._stack.cloud.address(None)}, staging {self._stack.cloud.address(STAGING)}")
+        console.print("Ctrl-C ends everything.")
+        console.print()
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
+    async def _end(
+        self, traffic: Traffic, production: Front, outcome: Outcome, running: int, links: Mapping[str, str]
+    ) -> Result:
+        self._waves.cancel()
+        await traffic.wave(production, "last wave", LAST_WAVE_SIZE, 2.0)
+        self._say("waiting for the last orders, stragglers in staging included")
+        if not await traffic.until_all_are_over(STRAGGLER_TIMEOUT_SECONDS):
+            self._say("some orders have not ended in time", "red")
+        self._polls.cancel()
+        traffic.check()
+        found = await self._audit(self._hubs, [placed.instance_id for placed in traffic.placed])
+        result = Result(traffic.ledger, found, outcome, running, late_orders(traffic.placed, found, outcome))
+        show(result, self._timeline.console, dict(links))
+        return result
+
+    async def _audit(self, hubs: list[str], given_out: list[str]) -> Audit:
+        return await asyncio.to_thread(audit, self._stack.storage, hubs, given_out)
