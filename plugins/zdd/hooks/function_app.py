@@ -1,0 +1,254 @@
+"""A function app and its slots through the public azure-mgmt-web SDK: what tasks read and what they change."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+from zdd import settings
+from zdd.core.functions import PackageFunction, trigger_kind
+from zdd.core.host_json import Bound
+from zdd.exceptions import BadInput, Conflict, Unknown, ZddError
+from zdd.hooks.arm_reader import explain
+from zdd.hooks.azure import AzureHook
+from zdd.hooks.slot_reader import HostStatus, SlotName, SlotReader
+
+T = TypeVar("T")
+
+RELEASE_ID, PACKAGE_SHA256, PACKAGE_VERSION = "ZDD_RELEASE_ID", "ZDD_PACKAGE_SHA256", "ZDD_PACKAGE_VERSION"
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Which release a slot holds, by the app settings that a verified deployment leaves. They travel with the code."""
+
+    release_id: str | None = None
+    sha256: str | None = None
+    version: str | None = None
+
+    @classmethod
+    def from_settings(cls, found: Mapping[str, str]) -> Marker:
+        """Read it from app settings."""
+        return cls(found.get(RELEASE_ID) or None, found.get(PACKAGE_SHA256) or None, found.get(PACKAGE_VERSION) or None)
+
+    def to_settings(self) -> dict[str, str]:
+        """The app settings that say it."""
+        return {
+            RELEASE_ID: self.release_id or "",
+            PACKAGE_SHA256: self.sha256 or "",
+            PACKAGE_VERSION: self.version or "",
+        }
+
+
+@dataclass(frozen=True)
+class SwapStarted:
+    """A swap that the Resource Manager has accepted; `token` resumes waiting for it without a second POST."""
+
+    token: str
+
+
+class FunctionAppHook:
+    """Reads and changes the slots of function apps. Sync, for tasks; the SDK is imported on first use."""
+
+    def __init__(self, azure: AzureHook, client: Any = None) -> None:
+        self.azure = azure
+        if client is not None:
+            self.__dict__["client"] = client
+
+    @cached_property
+    def client(self) -> Any:
+        """The SDK's client."""
+        return self.azure.get_conn()
+
+    @property
+    def _apps(self) -> Any:
+        return self.client.web_apps
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    def site(self, name: SlotName) -> Any:
+        """The site resource of a slot (azure.mgmt.web.models.Site)."""
+        with translated(f"reading {name.label}"):
+            if name.slot:
+                return self._apps.get_slot(name.resource_group, name.app, name.slot)
+            return self._apps.get(name.resource_group, name.app)
+
+    def slots(self, name: SlotName) -> list[str]:
+        """Names of the app's slots, production left out."""
+        with translated(f"listing the slots of {name.app}"):
+            return [str(s.name).split("/")[-1] for s in self._apps.list_slots(name.resource_group, name.app)]
+
+    def app_settings(self, name: SlotName) -> dict[str, str]:
+        """The app settings of a slot. Contains secrets: never log or return it from a task."""
+        with translated(f"reading the settings of {name.label}"):
+            if name.slot:
+                found = self._apps.list_application_settings_slot(name.resource_group, name.app, name.slot)
+            else:
+                found = self._apps.list_application_settings(name.resource_group, name.app)
+            return dict(found.properties or {})
+
+    def sticky_names(self, name: SlotName) -> tuple[frozenset[str], frozenset[str]]:
+        """Names of the sticky app settings and connection strings of the app."""
+        with translated(f"reading the slot settings of {name.app}"):
+            found = self._apps.list_slot_configuration_names(name.resource_group, name.app)
+            return frozenset(found.app_setting_names or ()), frozenset(found.connection_string_names or ())
+
+    def auto_swap(self, name: SlotName) -> str | None:
+        """The slot that this one swaps into by itself after each deployment, or None."""
+        with translated(f"reading the configuration of {name.label}"):
+            if name.slot:
+                found = self._apps.get_configuration_slot(name.resource_group, name.app, name.slot)
+            else:
+                found = self._apps.get_configuration(name.resource_group, name.app)
+            return found.auto_swap_slot_name or None
+
+    def functions(self, name: SlotName) -> tuple[PackageFunction, ...]:
+        """The functions that the host of a slot has indexed."""
+        with translated(f"listing the functions of {name.label}"):
+            if name.slot:
+                found = self._apps.list_instance_functions_slot(name.resource_group, name.app, name.slot)
+            else:
+                found = self._apps.list_functions(name.resource_group, name.app)
+            return tuple(_function(envelope) for envelope in found)
+
+    def marker(self, name: SlotName) -> Marker:
+        """Which release a slot holds."""
+        return Marker.from_settings(self.app_settings(name))
+
+    def host_status(self, name: SlotName) -> HostStatus:
+        """What the Functions host of a slot says of itself."""
+        return self._read(name, lambda reader: reader.host_status())
+
+    def host_json(self, name: SlotName) -> bytes | None:
+        """The deployed host.json, None when there is none."""
+        return self._read(name, lambda reader: reader.host_json())
+
+    def read_binding(self, name: SlotName) -> Bound | None:
+        """The hub of the code that is deployed in a slot; None when nothing is deployed there."""
+        return self._read(name, lambda reader: reader.binding())
+
+    def merged_settings(self, name: SlotName) -> dict[str, str]:
+        """App settings and connection strings as the host sees them. Contains secrets."""
+        return self._read(name, lambda reader: reader.settings())
+
+    def _read(self, name: SlotName, question: Callable[[SlotReader], Coroutine[Any, Any, T]]) -> T:
+        async def ask() -> T:
+            async with self.azure.reader() as arm:
+                return await question(SlotReader(arm, name))
+
+        return asyncio.run(ask())
+
+    # --- changing --------------------------------------------------------------------------------------------------
+
+    def set_app_settings(self, name: SlotName, change: Mapping[str, str]) -> bool:
+        """Set some app settings of a slot, the others as they are. False when they were so already (no restart then).
+
+        Azure replaces the whole set, so it is read first; nothing that was there is lost.
+        """
+        current = self.app_settings(name)
+        if all(current.get(key) == value for key, value in change.items()):
+            return False
+        body = {"properties": current | dict(change)}
+        with translated(f"changing the settings of {name.label}"):
+            if name.slot:
+                self._apps.update_application_settings_slot(name.resource_group, name.app, name.slot, body)
+            else:
+                self._apps.update_application_settings(name.resource_group, name.app, body)
+        return True
+
+    def start_swap(self, name: SlotName) -> SwapStarted:
+        """Begin to swap a slot into production. Raises Conflict while another operation works on the app."""
+        if not name.slot:
+            raise BadInput("Production cannot be swapped with itself", expected="a slot", found="production")
+        with translated(f"swapping {name.label} into production"):
+            body = {"targetSlot": "production", "preserveVnet": True}
+            poller = self._apps.begin_swap_slot(name.resource_group, name.app, name.slot, body)
+            return SwapStarted(poller.continuation_token())
+
+    def await_swap(self, name: SlotName, started: SwapStarted) -> None:
+        """Wait for a swap that was started, by this process or by one before it, without starting another."""
+        with translated(f"waiting for the swap of {name.label}"):
+            body = {"targetSlot": "production", "preserveVnet": True}
+            poller = self._apps.begin_swap_slot(
+                name.resource_group, name.app, name.slot, body, continuation_token=started.token
+            )
+            poller.result(settings.deployment_timeout().total_seconds())
+            if not poller.done():
+                raise Unknown(
+                    f"The swap of {name.label} has not ended",
+                    expected=f"an end within {settings.deployment_timeout()}",
+                    found=f"status {poller.status()}",
+                    do="it is looked at again by the retry",
+                )
+
+    def wait_until_idle(self, name: SlotName, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Wait until no swap works on the app any more: then its markers say what came of one that nobody saw end."""
+        deadline = time.monotonic() + settings.deployment_timeout().total_seconds()
+        while True:
+            states = [self.site(name), self.site(SlotName(name.resource_group, name.app))]
+            if not any(site.in_progress_operation_id for site in states):
+                return
+            if time.monotonic() > deadline:
+                raise Unknown(
+                    f"An operation on {name.app} does not end",
+                    expected="no operation in progress",
+                    found=", ".join(str(site.in_progress_operation_id) for site in states),
+                    do="look at the app in the portal; the retry looks again",
+                )
+            sleep(settings.arm_poll_seconds())
+
+
+def _function(envelope: Any) -> PackageFunction:
+    config = envelope.config or {}
+    bindings = config.get("bindings") or () if isinstance(config, Mapping) else ()
+    triggers = [binding for binding in bindings if str(binding.get("type", "")).lower().endswith("trigger")]
+    name = str(envelope.name or "").split("/")[-1]
+    return PackageFunction(
+        name, str(triggers[0].get("type")) if triggers else "", "host", disabled=bool(envelope.is_disabled)
+    )
+
+
+def durable_names(functions: tuple[PackageFunction, ...]) -> tuple[str, ...]:
+    """Names of the functions that a task hub starts."""
+    return tuple(function.name for function in functions if trigger_kind(function.trigger).is_durable)
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn the SDK's errors into ours, saying what was being done."""
+    from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+
+    try:
+        yield
+    except ZddError:
+        raise
+    except ClientAuthenticationError as error:
+        raise BadInput(
+            f"Azure refused the connection's identity while {doing}",
+            found=_first_line(error),
+            do="check client id, secret and tenant of the azure connection",
+        ) from error
+    except HttpResponseError as error:
+        status = error.status_code or 0
+        if status == 409:
+            raise Conflict(
+                f"Azure is busy: {doing} was refused",
+                expected="no other operation on the app",
+                found=f"HTTP 409: {_first_line(error)}",
+                do="the retry waits for it; end the other deployment or swap if it is stuck",
+            ) from error
+        request: Any = error.response.request if error.response is not None else None
+        method, url = (str(request.method), str(request.url)) if request is not None else ("call", "")
+        cause = explain(method, url, status, _first_line(error))
+        raise type(cause)(f"Failed {doing}: {cause}") from error
+    except AzureError as error:
+        raise Unknown(f"No answer while {doing}", found=_first_line(error), do="it is tried again") from error
+
+
+def _first_line(error: Any) -> str:
+    return (str(getattr(error, "message", "") or error).strip().splitlines() or ["no message"])[0][:300]

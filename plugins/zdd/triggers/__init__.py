@@ -1,0 +1,1 @@
+"""Airflow triggers: async, free of side effects, safe to run twice."""
