@@ -11,8 +11,8 @@ AZURE_CONN_ID = "azure_default"
 STORAGE_CONN_ID = "zdd_storage"
 # People swap by hand while a sensor waits, so a binding older than this is read again (design: the drain verdict).
 BINDING_MAX_AGE = timedelta(minutes=10)
-# A poll of a quiet hub must come at least this often, or the quiet window of the verdict starts again.
-MAX_POLL_SECONDS = 30
+# A quiet window breaks when two polls are more than 30 s apart; the rest is for the reading itself.
+MAX_POLL_SECONDS = 25
 
 
 def arm_poll_seconds() -> int:

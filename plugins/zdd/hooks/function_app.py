@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from zdd import settings
 from zdd.core.functions import PackageFunction, trigger_kind
 from zdd.core.host_json import Bound
+from zdd.core.slot_view import PRODUCTION, SlotView, StickyNames
 from zdd.exceptions import BadInput, Conflict, Unknown, ZddError
 from zdd.hooks.arm_reader import explain
 from zdd.hooks.azure import AzureHook
@@ -74,9 +75,23 @@ class FunctionAppHook:
     def site(self, name: SlotName) -> Any:
         """The site resource of a slot (azure.mgmt.web.models.Site)."""
         with translated(f"reading {name.label}"):
-            if name.slot:
-                return self._apps.get_slot(name.resource_group, name.app, name.slot)
-            return self._apps.get(name.resource_group, name.app)
+            return self._get(name)
+
+    def _get(self, name: SlotName) -> Any:
+        if name.slot:
+            return self._apps.get_slot(name.resource_group, name.app, name.slot)
+        return self._apps.get(name.resource_group, name.app)
+
+    def exists(self, name: SlotName) -> bool:
+        """Whether there is such a slot or app."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with translated(f"reading {name.label}"):
+            try:
+                self._get(name)
+            except ResourceNotFoundError:
+                return False
+            return True
 
     def slots(self, name: SlotName) -> list[str]:
         """Names of the app's slots, production left out."""
@@ -92,11 +107,11 @@ class FunctionAppHook:
                 found = self._apps.list_application_settings(name.resource_group, name.app)
             return dict(found.properties or {})
 
-    def sticky_names(self, name: SlotName) -> tuple[frozenset[str], frozenset[str]]:
+    def sticky_names(self, name: SlotName) -> StickyNames:
         """Names of the sticky app settings and connection strings of the app."""
         with translated(f"reading the slot settings of {name.app}"):
             found = self._apps.list_slot_configuration_names(name.resource_group, name.app)
-            return frozenset(found.app_setting_names or ()), frozenset(found.connection_string_names or ())
+            return StickyNames(frozenset(found.app_setting_names or ()), frozenset(found.connection_string_names or ()))
 
     def auto_swap(self, name: SlotName) -> str | None:
         """The slot that this one swaps into by itself after each deployment, or None."""
@@ -142,6 +157,37 @@ class FunctionAppHook:
                 return await question(SlotReader(arm, name))
 
         return asyncio.run(ask())
+
+    def slot_view(self, name: SlotName) -> SlotView | None:
+        """Everything that the slot rules judge; None when there is no such slot. Contains secrets (not in its repr)."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with translated(f"reading {name.label}"):
+            try:
+                site = self._get(name)
+            except ResourceNotFoundError:
+                return None
+        with translated(f"reading {name.label}"):
+            if name.slot:
+                strings = self._apps.list_connection_strings_slot(name.resource_group, name.app, name.slot)
+            else:
+                strings = self._apps.list_connection_strings(name.resource_group, name.app)
+        host_json, problem = None, None
+        try:
+            host_json = self.host_json(name)
+        except ZddError as error:
+            problem = str(error)
+        return SlotView(
+            name=name.slot or PRODUCTION,
+            state=str(site.state or "unknown"),
+            app_settings=self.app_settings(name),
+            connection_strings={key: str(entry.value or "") for key, entry in (strings.properties or {}).items()},
+            host_json=host_json,
+            host_json_error=problem,
+            functions=self.functions(name),
+            auto_swap_slot=self.auto_swap(name),
+            preview_with=site.target_swap_slot or None,
+        )
 
     # --- changing --------------------------------------------------------------------------------------------------
 

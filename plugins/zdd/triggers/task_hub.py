@@ -25,7 +25,7 @@ class TaskHubDrainedTrigger(BaseTrigger):
     so a wait that moves to another triggerer or back to a task does not begin again.
 
     :param deadline: ISO time; it does not move when the triggerer restarts.
-    :param poll_seconds: pause between two looks, 30 s at most: a quiet window allows no longer gap.
+    :param poll_seconds: pause between two looks, 25 s at most: a quiet window allows no longer gap.
     """
 
     def __init__(
