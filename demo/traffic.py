@@ -92,15 +92,22 @@ class Placed:
 class Traffic:
     """All clients of one demo. An asynchronous context manager: leaving it ends every client."""
 
-    def __init__(self, rng: random.Random, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        rng: random.Random,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self.ledger = Ledger()
         self.placed: list[Placed] = []
         self._rng = rng
         self._clock = clock
         self._number = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._customers: set[asyncio.Task[None]] = set()
         self._crashes: list[BaseException] = []
-        self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=httpx.Limits(max_keepalive_connections=20))
+        limits = httpx.Limits(max_keepalive_connections=20)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=limits, transport=transport)
 
     async def __aenter__(self) -> Traffic:
         return self
@@ -133,7 +140,9 @@ class Traffic:
         remind = self._number % 5 == 0 and not unanswered and hold is None
         order = make_order(f"O-{self._number:04d}", self._rng, remind=remind, unanswered=unanswered)
         think = 5.0 if remind else self._rng.uniform(*think_seconds)
-        self._spawn(self._live_through(front, group, order, hold, think))
+        customer = self._spawn(self._live_through(front, group, order, hold, think))
+        self._customers.add(customer)
+        customer.add_done_callback(self._customers.discard)
 
     async def wave(self, front: Front, group: str, size: int, over_seconds: float) -> None:
         """Place `size` orders spread over some seconds."""
@@ -171,14 +180,11 @@ class Traffic:
         return self._spawn(polls())
 
     async def until_all_are_over(self, timeout_seconds: float) -> bool:
-        """Wait until each order's customer has seen its end; say whether that came in time."""
-        deadline = time.monotonic() + timeout_seconds
-        while not all(placed.is_over for placed in self.placed):
-            if time.monotonic() > deadline:
-                return False
-            self.check()
-            await asyncio.sleep(0.5)
-        return True
+        """Wait until every customer has gone; say whether each has seen the end of its order in that time."""
+        if self._customers:
+            await asyncio.wait(set(self._customers), timeout=timeout_seconds)
+        self.check()
+        return not self._customers and all(placed.is_over for placed in self.placed)
 
     def check(self) -> None:
         """Raise what a client crashed on: a bug of the demo, which must not pass for a quiet client."""
