@@ -1,0 +1,1 @@
+"""Measurements of zdd against its speed goals, on Azurite: `python -m bench`."""
