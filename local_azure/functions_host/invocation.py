@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from .origin import public_url
 from .python_app import DURABLE_CLIENT, Function, Trigger
+from .sdk import ClientArguments
 from .user_code import UserCode
 
 log = logging.getLogger(__name__)
