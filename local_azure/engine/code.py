@@ -139,6 +139,8 @@ class OrchestratorOutcome:
     `output` and `custom_status` are JSON text.
     `scheduled_after` says for each action id during which event of `turn.history` (by index) the code scheduled it.
     Without it divergence is still found by number, kind and name, but not by order.
+    `event_waits` counts how often the code has waited for each event name: with it, continue-as-new that preserves
+    events sends the others again.
     """
 
     actions: tuple[Action, ...] = ()
@@ -149,6 +151,7 @@ class OrchestratorOutcome:
     custom_status: str | None = None
     continue_as_new: ContinueAsNew | None = None
     scheduled_after: Mapping[int, int] | None = None
+    event_waits: Mapping[str, int] | None = None
 
 
 # --- activities --------------------------------------------------------------------------------------------------
