@@ -68,6 +68,16 @@ class AppSettings:
         names = self._names.get(configuration_key(name))
         return names[0] if names else None
 
+    def names_at(self, name: str) -> tuple[str, ...]:
+        """Stored spellings of a setting and of everything below it (`X` and `X__accountName`)."""
+        key = configuration_key(name)
+        return tuple(
+            spelling
+            for stored, spellings in self._names.items()
+            if stored == key or stored.startswith(f"{key}:")
+            for spelling in spellings
+        )
+
     def below(self, prefix: str) -> Iterator[str]:
         """Keys (configuration spelling, without the prefix) of the settings below a section."""
         start = configuration_key(prefix) + ":"

@@ -33,6 +33,18 @@ class StorageReference:
     queue_endpoint: str | None = None
     blob_endpoint: str | None = None
     account: str | None = None
+    # The text of a Key Vault reference: equal texts are one account, whatever it is.
+    reference: str | None = field(default=None, repr=False)
+
+
+def same_account(one: StorageReference, other: StorageReference) -> bool | None:
+    """Whether two references lead to one account; None when that cannot be told."""
+    if one.account and other.account:
+        return one.account == other.account
+    for a, b in ((one.connection_string, other.connection_string), (one.reference, other.reference)):
+        if a and a == b:
+            return True
+    return None
 
 
 def read_storage(settings: AppSettings, setting_name: str) -> StorageReference:
@@ -56,7 +68,7 @@ def read_storage(settings: AppSettings, setting_name: str) -> StorageReference:
 
 def _from_value(name: str, value: str) -> StorageReference:
     if is_unresolved_reference(value):
-        return StorageReference(name, StorageKind.KEY_VAULT)
+        return StorageReference(name, StorageKind.KEY_VAULT, reference=value.strip())
     return StorageReference(name, StorageKind.CONNECTION_STRING, connection_string=value, account=account_of(value))
 
 
