@@ -1,0 +1,94 @@
+"""`python -m films [DIR] [--step N] [--torn]`: replay recordings of task hubs against the drain verdict."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from films.film import Film, find_films, load_film
+from films.replay import FilmResult, replay
+from films.store import FilmStore
+from films.torn import torn_readings
+from local_azure.azurite import Azurite
+
+OWN_FILMS = Path(__file__).resolve().parent.parent / "tests" / "data" / "films"
+AT_ONCE = 3
+
+
+async def replay_all(films: list[Film], connection_string: str, *, step: int) -> list[FilmResult]:
+    """Replay films side by side into one account; results in the order of the films."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(number: int, film: Film) -> FilmResult:
+        # Both forms of message that the engine has used.
+        async with (
+            places,
+            FilmStore(connection_string, f"F{number:02d}x", base64_messages=number % 2 == 0) as store,
+        ):
+            result = await replay(film, store, step=step)
+            print(result, flush=True)
+            return result
+
+    return list(await asyncio.gather(*(one(number, film) for number, film in enumerate(films))))
+
+
+def summary(results: list[FilmResult]) -> str:
+    """The last line."""
+    return (
+        f"films: {len(results)} films, {sum(result.frames for result in results)} frames, "
+        f"{sum(result.with_work for result in results)} with work in flight, "
+        f"{sum(len(result.false_zeros) for result in results)} false zeros, "
+        f"{sum(result.is_stuck for result in results)} stuck at the end"
+    )
+
+
+def is_clean(results: list[FilmResult]) -> bool:
+    """Whether there were films, and none lied or got stuck."""
+    return bool(results) and not any(result.false_zeros or result.is_stuck for result in results)
+
+
+def torn(films: list[Film]) -> int:
+    """Torn readings in memory: none may lie, some must when rows are read first."""
+    started = time.monotonic()
+    counts = [torn_readings(film) for film in films]
+    control = [torn_readings(film, reverse=True) for film in films]
+    lies = [lie for count in counts for lie in count.false_zeros]
+    print(*lies, sep="\n", end="\n" if lies else "")
+    wrong_way = sum(len(count.false_zeros) for count in control)
+    print(
+        f"torn: {len(films)} films, {sum(count.readings for count in counts)} readings, "
+        f"{sum(count.with_work for count in counts)} with work in flight, {len(lies)} false zeros; "
+        f"rows read first: {wrong_way} ({time.monotonic() - started:.0f} s)"
+    )
+    return 0 if films and not lies and wrong_way else 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; the exit code is 0 only when nothing lied and nothing got stuck."""
+    parser = argparse.ArgumentParser(prog="films", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=OWN_FILMS, help="where to look for films, below too")
+    parser.add_argument("--step", type=int, default=1, metavar="N", help="judge every N-th frame")
+    parser.add_argument("--torn", action="store_true", help="torn readings in memory instead of a replay")
+    options = parser.parse_args(arguments)
+    if options.step < 1:
+        parser.error("--step must be 1 or more")
+    paths = find_films(options.folder)
+    if not paths:
+        print(f"films: expected *.storage.jsonl or *.storage.jsonl.xz below {options.folder}, found none")
+        return 1
+    films = [load_film(path, options.folder) for path in paths]
+    if options.torn:
+        return torn(films)
+    with Azurite() as azurite:
+        results = asyncio.run(replay_all(films, azurite.connection_string, step=options.step))
+    for result in results:
+        print(*result.false_zeros, sep="\n", end="\n" if result.false_zeros else "")
+    print(summary(results))
+    return 0 if is_clean(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
