@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +20,7 @@ from azure.durable_functions.models.actions.NoOpAction import NoOpAction
 from azure.durable_functions.models.actions.SignalEntityAction import SignalEntityAction
 from azure.durable_functions.models.DurableOrchestrationContext import DurableOrchestrationContext
 from azure.durable_functions.models.Task import AtomicTask, RetryAbleTask
+from azure.durable_functions.models.TaskOrchestrationExecutor import TaskOrchestrationExecutor
 from azure.durable_functions.orchestrator import Orchestrator
 
 from local_azure.engine.code import (
@@ -47,13 +50,18 @@ class RecordingContext(DurableOrchestrationContext):  # type: ignore[misc]  # th
 
     def __init__(self, **arguments: Any) -> None:
         self.recorded: dict[int, Action] = {}
+        self.scheduled_after: dict[int, int] = {}
+        self.event_waits: Counter[str] = Counter()
+        self.position = 1  # of the event in work; an orchestrator without yield runs whole at ExecutionStarted
         self.next_input: str | None = None
         super().__init__(**arguments)
 
     def _add_to_open_tasks(self, task: Any) -> None:
         fresh = isinstance(task, AtomicTask) and task.id is None and not task._is_scheduled
         if fresh:  # noted before the SDK adds it: a result that waits already may add further tasks behind it
-            self.recorded[self._sequence_number] = self._translate(self._sequence_number, task)
+            self._record(self._translate(self._sequence_number, task))
+        elif isinstance(task, AtomicTask) and isinstance(task.id, str) and not task._is_scheduled:
+            self.event_waits[task.id] += 1
         super()._add_to_open_tasks(task)
 
     def _record_fire_and_forget_action(self, action: Any) -> None:
@@ -64,9 +72,11 @@ class RecordingContext(DurableOrchestrationContext):  # type: ignore[misc]  # th
         if isinstance(action, ContinueAsNewAction):
             self.next_input = quoted(action.input_)
         elif isinstance(action, SignalEntityAction):
-            self.recorded[number] = SignalEntity(
-                number, _entity(action.instance_id), action.operation, quoted(action.input_)
-            )
+            self._record(SignalEntity(number, _entity(action.instance_id), action.operation, quoted(action.input_)))
+
+    def _record(self, action: Action) -> None:
+        self.recorded[action.id] = action
+        self.scheduled_after[action.id] = self.position
 
     def _translate(self, number: int, task: Any) -> Action:
         action = task.action_repr
@@ -93,6 +103,21 @@ class RecordingContext(DurableOrchestrationContext):  # type: ignore[misc]  # th
         raise NotImplementedError(f"expected a known kind of orchestrator action, found {type(action).__name__}")
 
 
+class RecordingExecutor(TaskOrchestrationExecutor):  # type: ignore[misc]  # the SDK has no types
+    """The SDK's executor, which also tells the context which event of the history it has come to."""
+
+    def execute(self, context: RecordingContext, history: list[Any], fn: Callable[..., Any]) -> str:
+        """Replay from the first event."""
+        self._position = -1
+        return str(super().execute(context, history, fn))
+
+    def process_event(self, event: Any) -> None:
+        """Go on with the next event."""
+        self._position += 1
+        self.context.position = self._position
+        super().process_event(event)
+
+
 def replay(turn: OrchestratorTurn, user_function: Callable[..., Any], input_type: type | None) -> OrchestratorOutcome:
     """Run the whole history through the user's generator and say everything that it has asked for so far."""
     context = RecordingContext(
@@ -109,24 +134,18 @@ def replay(turn: OrchestratorTurn, user_function: Callable[..., Any], input_type
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the SDK warns of duplicates that it then handles
-            state = json.loads(Orchestrator(user_function).handle(context))
+            orchestrator = Orchestrator(user_function)
+            orchestrator.task_orchestration_executor = RecordingExecutor()
+            state = json.loads(orchestrator.handle(context))
     except Exception as error:  # noqa: BLE001 - a failure of user code is an outcome
         return _failed(turn, context, error)
     custom_status = json.dumps(state["customStatus"]) if "customStatus" in state else None
     if context.will_continue_as_new:
-        return OrchestratorOutcome(
-            actions=_actions(context),
-            completed=True,
-            custom_status=custom_status,
-            continue_as_new=ContinueAsNew(context.next_input),
-        )
+        following = ContinueAsNew(context.next_input)
+        return replace(_outcome(context), completed=True, custom_status=custom_status, continue_as_new=following)
     done = bool(state["isDone"])
-    return OrchestratorOutcome(
-        actions=_actions(context),
-        completed=done,
-        output=json.dumps(state.get("output")) if done else None,
-        custom_status=custom_status,
-    )
+    output = json.dumps(state.get("output")) if done else None
+    return replace(_outcome(context), completed=done, output=output, custom_status=custom_status)
 
 
 def _failed(turn: OrchestratorTurn, context: RecordingContext, error: Exception) -> OrchestratorOutcome:
@@ -135,8 +154,8 @@ def _failed(turn: OrchestratorTurn, context: RecordingContext, error: Exception)
     state: dict[str, Any] = json.loads(state_text) if mark else {}
     cause = error.__cause__ if mark and error.__cause__ is not None else error
     reason = state.get("error") or reason or str(type(cause))
-    return OrchestratorOutcome(
-        actions=_actions(context),
+    return replace(
+        _outcome(context),
         completed=True,
         error=f"Orchestrator function '{turn.name}' failed: {reason}",
         error_details=f"{type(cause).__name__}: {cause}",
@@ -144,8 +163,12 @@ def _failed(turn: OrchestratorTurn, context: RecordingContext, error: Exception)
     )
 
 
-def _actions(context: RecordingContext) -> tuple[Action, ...]:
-    return tuple(action for _, action in sorted(context.recorded.items()))
+def _outcome(context: RecordingContext) -> OrchestratorOutcome:
+    return OrchestratorOutcome(
+        actions=tuple(action for _, action in sorted(context.recorded.items())),
+        scheduled_after=dict(context.scheduled_after),
+        event_waits=dict(context.event_waits),
+    )
 
 
 def _event(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,14 @@ async def test_a_retry_is_a_timer_and_a_further_call_with_numbers_of_their_own(a
     ]
 
 
+async def test_each_action_says_during_which_event_it_was_scheduled(app: SdkCode) -> None:
+    turns = Turns(app, "retrying", None, "order-me")
+    outcome = await turns.run()
+    assert outcome.scheduled_after is not None
+    kinds = {number: turns.history[index]["EventType"] for number, index in outcome.scheduled_after.items()}
+    assert kinds == {0: 0, 1: 6, 2: 11, 3: 6, 4: 11, 5: 5}
+
+
 async def test_children_get_the_id_that_the_orchestrator_asked_for(app: SdkCode) -> None:
     turns = Turns(app, "parent", None)
     outcome = await turns.run()
@@ -84,6 +92,7 @@ async def test_an_event_wakes_the_orchestrator_and_a_cancelled_timer_stays_an_ac
     assert [type(action) for action in first.actions] == [code.CreateTimer]
     outcome = await turns.turn([turns.event("decision", '{"yes":true}')])
     assert outcome.output == '{"yes": true}'
+    assert outcome.event_waits == {"decision": 1}
 
 
 async def test_continue_as_new_carries_the_next_input(app: SdkCode) -> None:
