@@ -3,51 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+import os
 import sys
 import time
 from pathlib import Path
 
 from films.film import Film, find_films, load_film
-from films.replay import FilmResult, replay
-from films.store import FilmStore
+from films.run import is_clean, replay_all, summary
 from films.torn import torn_readings
-from local_azure.azurite import Azurite
 
 OWN_FILMS = Path(__file__).resolve().parent.parent / "tests" / "data" / "films"
-AT_ONCE = 3
-
-
-async def replay_all(films: list[Film], connection_string: str, *, step: int) -> list[FilmResult]:
-    """Replay films side by side into one account; results in the order of the films."""
-    places = asyncio.Semaphore(AT_ONCE)
-
-    async def one(number: int, film: Film) -> FilmResult:
-        # Both forms of message that the engine has used.
-        async with (
-            places,
-            FilmStore(connection_string, f"F{number:02d}x", base64_messages=number % 2 == 0) as store,
-        ):
-            result = await replay(film, store, step=step)
-            print(result, flush=True)
-            return result
-
-    return list(await asyncio.gather(*(one(number, film) for number, film in enumerate(films))))
-
-
-def summary(results: list[FilmResult]) -> str:
-    """The last line."""
-    return (
-        f"films: {len(results)} films, {sum(result.frames for result in results)} frames, "
-        f"{sum(result.with_work for result in results)} with work in flight, "
-        f"{sum(len(result.false_zeros) for result in results)} false zeros, "
-        f"{sum(result.is_stuck for result in results)} stuck at the end"
-    )
-
-
-def is_clean(results: list[FilmResult]) -> bool:
-    """Whether there were films, and none lied or got stuck."""
-    return bool(results) and not any(result.false_zeros or result.is_stuck for result in results)
 
 
 def torn(films: list[Film]) -> int:
@@ -71,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="films", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=OWN_FILMS, help="where to look for films, below too")
     parser.add_argument("--step", type=int, default=1, metavar="N", help="judge every N-th frame")
+    parser.add_argument(
+        "--processes", type=int, default=min(4, os.cpu_count() or 1), metavar="N", help="how many to work in"
+    )
     parser.add_argument("--torn", action="store_true", help="torn readings in memory instead of a replay")
     options = parser.parse_args(arguments)
     if options.step < 1:
@@ -82,8 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     films = [load_film(path, options.folder) for path in paths]
     if options.torn:
         return torn(films)
-    with Azurite() as azurite:
-        results = asyncio.run(replay_all(films, azurite.connection_string, step=options.step))
+    results = replay_all(films, step=options.step, processes=options.processes)
     for result in results:
         print(*result.false_zeros, sep="\n", end="\n" if result.false_zeros else "")
     print(summary(results))

@@ -49,11 +49,11 @@ class FilmClock(StoreClock):
     def __init__(self, start: datetime) -> None:
         self.film = start
 
-    def earliest(self, date: datetime) -> datetime:
+    def earliest(self, date: datetime) -> datetime:  # noqa: ARG002
         """The real time: everything that the replay wrote is older."""
         return datetime.now(UTC)
 
-    def latest(self, date: datetime) -> datetime:
+    def latest(self, date: datetime) -> datetime:  # noqa: ARG002
         """The film's time."""
         return self.film
 
@@ -113,7 +113,7 @@ class FilmStore:
             hide = message.visible_at > now
             if hide == message.is_hidden:
                 continue
-            answer = await self._queues[message.queue].update_message(
+            answer: Any = await self._queues[message.queue].update_message(
                 message.message_id, message.receipt, visibility_timeout=_HIDDEN_SECONDS if hide else 0
             )
             message.receipt, message.is_hidden = answer.pop_receipt, hide
@@ -128,7 +128,7 @@ class FilmStore:
             await table.submit_transaction([self._transaction_part(part) for part in parts])
             return
         name, entity, options = self._transaction_part(operation)
-        calls = {
+        calls: dict[str, Any] = {
             "create": table.create_entity,
             "upsert": table.upsert_entity,
             "update": table.update_entity,
@@ -181,7 +181,7 @@ class FilmStore:
             case "put-message":
                 is_hidden = visible_at > now
                 text = json.dumps(operation["message"])
-                sent = await queue.send_message(
+                sent: Any = await queue.send_message(
                     base64.b64encode(text.encode()).decode() if self._base64 else text,
                     visibility_timeout=_HIDDEN_SECONDS if is_hidden else 0,
                     time_to_live=-1,
