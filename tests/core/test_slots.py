@@ -361,6 +361,10 @@ def test_a_risk_is_told_and_does_not_stop_the_release(case: Given, code: str, sa
     assert said in " ".join(str(finding) for finding in plan.findings)
 
 
+def sticky(*names: str) -> StickyNames:
+    return StickyNames(frozenset(names))
+
+
 ACCEPTED: list[tuple[str, Callable[[], Given]]] = [
     (
         "same hub name in two accounts",
@@ -371,11 +375,11 @@ ACCEPTED: list[tuple[str, Callable[[], Given]]] = [
     ),
     (
         "sticky AzureWebJobsStorage of one account",
-        lambda: given(sticky=StickyNames(frozenset({"AzureWebJobsStorage"}))),
+        lambda: given(sticky=sticky("AzureWebJobsStorage")),
     ),
     (
         "other sticky settings",
-        lambda: given(sticky=StickyNames(frozenset({"Greeting", "FUNCTIONS_EXTENSION_VERSION"}))),
+        lambda: given(sticky=sticky("Greeting", "FUNCTIONS_EXTENSION_VERSION")),
     ),
     ("warm-up trigger", lambda: given(package=package(("warm", "warmupTrigger"), ("api", "httpTrigger")))),
     (

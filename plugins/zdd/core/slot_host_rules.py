@@ -184,7 +184,7 @@ def shared_storage(case: Case) -> Iterator[Finding]:
             f"{DEFAULT_CONNECTION} differs between the slots",
             expected="one account for both: the host keeps its keys there",
             found=found,
-            do=f"set {DEFAULT_CONNECTION} of both slots to one account, and give the hub's storage a setting of its own",
+            do=f"set {DEFAULT_CONNECTION} of both slots to one account; the hub gets a setting of its own",
         )
     elif same is None:
         yield warning(
