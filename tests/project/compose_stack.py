@@ -164,21 +164,27 @@ class ComposeStack:
         while True:
             process = self._processes[name]
             assert process.poll() is None, f"{name} ended with exit code {process.returncode}:\n{self.log(name)}"
-            check = subprocess.run(
-                self._resolve(service.health_check),
-                env=self._environment(service),
-                cwd=self.folder,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
+            check = self.run_beside(name, service.health_check)
             if check.returncode == 0:
                 return
             assert time.monotonic() < deadline, (
-                f"{name} is not healthy after {seconds:.0f} s; its check says:\n{check.stdout.decode(errors='replace')}"
+                f"{name} is not healthy after {seconds:.0f} s; its check says:\n{check.stdout}"
                 f"\nand its log ends:\n{self.log(name)}"
             )
             time.sleep(0.5)
+
+    def run_beside(self, name: str, command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        """Run a command with a service's environment, as `docker compose exec` does."""
+        return subprocess.run(
+            self._resolve(command),
+            env=self._environment(self.services[name]),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
 
     def _programs(self, command: tuple[str, ...]) -> list[Path]:
         return [postgres_programs()] if command[0] in ("postgres", "pg_isready") else list(PROGRAMS)
@@ -186,7 +192,9 @@ class ComposeStack:
     def _environment(self, service: Service) -> dict[str, str]:
         path = os.pathsep.join([*map(str, self._programs(service.command)), os.environ["PATH"]])
         # What the images set by themselves; nothing else of this machine's environment leaks in.
-        own = {"PATH": path, "HOME": str(self.folder), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
+        own = {"PATH": path, "HOME": str(self.folder), "LANG": "C.UTF-8"}
+        if service.name == "local-azure":
+            own["PYTHONPATH"] = str(ROOT)  # the image's working folder holds the package
         return own | service.environment
 
     def _resolve(self, command: tuple[str, ...]) -> list[str]:

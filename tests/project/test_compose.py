@@ -83,3 +83,22 @@ def test_airflow_on_postgres_sees_all_its_parts_and_our_dags(stack: ComposeStack
     assert {part: health[part]["status"] for part in parts} == dict.fromkeys(parts, "healthy")
     token = get("/auth/token")["access_token"]
     assert get("/api/v2/plugins/importErrors", token)["import_errors"] == []
+
+
+CONNECT = """
+import os, sys
+sys.path.insert(0, os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"])
+from zdd.hooks.azure import AzureHook
+from zdd.hooks.release_store import ReleaseStoreHook
+works, says = AzureHook().test_connection()
+assert works, says
+assert ReleaseStoreHook().get_conn().intent("an app", "a release", "swap") is None
+"""
+
+
+@pytest.mark.timeout(300)
+def test_airflows_connections_reach_local_azure_and_azurite(stack: ComposeStack) -> None:
+    for name in ("azurite", "local-azure"):
+        stack.wait_until_healthy(name)
+    run = stack.run_beside("airflow-triggerer", ("python", "-c", CONNECT))
+    assert run.returncode == 0, run.stdout
