@@ -24,8 +24,6 @@ HALF = [{}, {"ZDD_RELEASE_ID": "run-1"}, {"ZDD_PACKAGE_SHA256": SHA, "ZDD_RELEAS
 
 
 @pytest.mark.parametrize("settings", HALF)
-    "settings", [{}, {"ZDD_RELEASE_ID": "run-1"}, {"ZDD_PACKAGE_SHA256": SHA, "ZDD_RELEASE_ID": ""}]
-)
 def test_half_a_marker_is_none(settings: dict[str, str]) -> None:
     assert Marker.of(settings) is None
 
