@@ -32,6 +32,7 @@ class Divergence:
 
     message: str
     pending: tuple[Action, ...]
+    next_id: int
 
 
 def _action_type(action: Action) -> str:
@@ -135,5 +136,6 @@ def find(
             pending = tuple(() if action is None else (action,))
         else:
             pending = tuple(a for a in actions if a.id not in confirmed and scheduled_after.get(a.id, -1) <= index)
-        return Divergence(f"Non-Deterministic workflow detected: {message}", pending)
+        next_id = max([*confirmed, *(a.id for a in pending)], default=-1) + 1
+        return Divergence(f"Non-Deterministic workflow detected: {message}", pending, next_id)
     return None

@@ -149,7 +149,7 @@ class _Turn:
         found = divergence.find(view.events, outcome.actions, outcome.scheduled_after)
         if found is not None:
             return _Decision(
-                found.pending, _failure(found.message), replace(outcome, continue_as_new=None), len(found.pending)
+                found.pending, _failure(found.message), replace(outcome, continue_as_new=None), found.next_id
             )
         recorded = {event.event_id for event in scheduled}
         next_id = max([action.id for action in outcome.actions] + sorted(recorded), default=-1) + 1

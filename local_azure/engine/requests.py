@@ -89,11 +89,11 @@ def from_instance(
     return compact_json(body)
 
 
-def response(result: str | None, *, error: str | None = None) -> str:
-    """The answer to a call: the result's JSON text, or the error."""
-    body: dict[str, Any] = {"result": result if error is None else compact_json(error)}
-    if error is not None:
-        body["exceptionType"] = "Microsoft.Azure.WebJobs.Extensions.DurableTask.EntitySchedulerException"
+def response(result: str | None, *, is_error: bool = False) -> str:
+    """The answer to a call: the JSON text of the result, or of the error's text."""
+    body: dict[str, Any] = {"result": result if result is not None else "null"}
+    if is_error:
+        body["exceptionType"] = f"{_EXTENSION}.EntitySchedulerException, {_EXTENSION}"
     return compact_json(body)
 
 
