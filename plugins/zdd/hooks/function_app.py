@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from zdd import settings
 from zdd.core.functions import PackageFunction, trigger_kind
 from zdd.core.host_json import Bound
+from zdd.core.release import Marker
+from zdd.core.release_plan import Operation
 from zdd.core.slot_view import PRODUCTION, SlotView, StickyNames
 from zdd.exceptions import BadInput, Conflict, Unknown, ZddError
 from zdd.hooks.arm_reader import explain
@@ -21,36 +23,16 @@ from zdd.hooks.slot_reader import HostStatus, SlotName, SlotReader
 
 T = TypeVar("T")
 
-RELEASE_ID, PACKAGE_SHA256, PACKAGE_VERSION = "ZDD_RELEASE_ID", "ZDD_PACKAGE_SHA256", "ZDD_PACKAGE_VERSION"
-
-
-@dataclass(frozen=True)
-class Marker:
-    """Which release a slot holds, by the app settings that a verified deployment leaves. They travel with the code."""
-
-    release_id: str | None = None
-    sha256: str | None = None
-    version: str | None = None
-
-    @classmethod
-    def from_settings(cls, found: Mapping[str, str]) -> Marker:
-        """Read it from app settings."""
-        return cls(found.get(RELEASE_ID) or None, found.get(PACKAGE_SHA256) or None, found.get(PACKAGE_VERSION) or None)
-
-    def to_settings(self) -> dict[str, str]:
-        """The app settings that say it."""
-        return {
-            RELEASE_ID: self.release_id or "",
-            PACKAGE_SHA256: self.sha256 or "",
-            PACKAGE_VERSION: self.version or "",
-        }
-
 
 @dataclass(frozen=True)
 class SwapStarted:
     """A swap that the Resource Manager has accepted; `token` resumes waiting for it without a second POST."""
 
     token: str
+
+
+class SwapDidNotHappen(Unknown):
+    """A swap that was accepted ended without switching anything. A retry may try once more."""
 
 
 class FunctionAppHook:
@@ -113,6 +95,10 @@ class FunctionAppHook:
             found = self._apps.list_slot_configuration_names(name.resource_group, name.app)
             return StickyNames(frozenset(found.app_setting_names or ()), frozenset(found.connection_string_names or ()))
 
+    def sku(self, name: SlotName) -> str:
+        """Tier of the app's plan as the site tells it; empty when it does not."""
+        return str(self.site(name).sku or "")
+
     def auto_swap(self, name: SlotName) -> str | None:
         """The slot that this one swaps into by itself after each deployment, or None."""
         with translated(f"reading the configuration of {name.label}"):
@@ -131,9 +117,9 @@ class FunctionAppHook:
                 found = self._apps.list_functions(name.resource_group, name.app)
             return tuple(_function(envelope) for envelope in found)
 
-    def marker(self, name: SlotName) -> Marker:
-        """Which release a slot holds."""
-        return Marker.from_settings(self.app_settings(name))
+    def marker(self, name: SlotName) -> Marker | None:
+        """Which release a slot holds, or None."""
+        return Marker.of(self.app_settings(name))
 
     def host_status(self, name: SlotName) -> HostStatus:
         """What the Functions host of a slot says of itself."""
@@ -207,6 +193,14 @@ class FunctionAppHook:
                 self._apps.update_application_settings(name.resource_group, name.app, body)
         return True
 
+    def reset_preview(self, name: SlotName) -> None:
+        """Undo a swap with preview that was begun and neither completed nor reset: it blocks every change."""
+        with translated(f"resetting the swap preview of {name.label}"):
+            if name.slot:
+                self._apps.reset_slot_configuration_slot(name.resource_group, name.app, name.slot)
+            else:
+                self._apps.reset_production_slot_config(name.resource_group, name.app)
+
     def start_swap(self, name: SlotName) -> SwapStarted:
         """Begin to swap a slot into production. Raises Conflict while another operation works on the app."""
         if not name.slot:
@@ -217,13 +211,29 @@ class FunctionAppHook:
             return SwapStarted(poller.continuation_token())
 
     def await_swap(self, name: SlotName, started: SwapStarted) -> None:
-        """Wait for a swap that was started, by this process or by one before it, without starting another."""
+        """Wait for a swap that was started, by this process or by one before it, without starting another.
+
+        :raises SwapDidNotHappen: Azure gave it up or does not know it any more; nothing was switched.
+        :raises Unknown: its end was not seen.
+        """
+        from azure.core.exceptions import HttpResponseError
+
         with translated(f"waiting for the swap of {name.label}"):
             body = {"targetSlot": "production", "preserveVnet": True}
             poller = self._apps.begin_swap_slot(
                 name.resource_group, name.app, name.slot, body, continuation_token=started.token
             )
-            poller.result(settings.deployment_timeout().total_seconds())
+            try:
+                poller.result(settings.deployment_timeout().total_seconds())
+            except HttpResponseError as error:
+                if str(poller.status()).lower() in ("failed", "canceled", "cancelled") or error.status_code == 404:
+                    raise SwapDidNotHappen(
+                        f"Azure gave up the swap of {name.label}",
+                        expected="a swap that ends well",
+                        found=_first_line(error),
+                        do="the retry tries once more; does the slot's host come up with production's settings?",
+                    ) from error
+                raise
             if not poller.done():
                 raise Unknown(
                     f"The swap of {name.label} has not ended",
@@ -232,18 +242,20 @@ class FunctionAppHook:
                     do="it is looked at again by the retry",
                 )
 
+    def operation(self, name: SlotName) -> Operation:
+        """Whether an operation (a swap above all) works on the app now."""
+        sites = [self.site(name), self.site(SlotName(name.resource_group, name.app))]
+        return Operation.RUNNING if any(site.in_progress_operation_id for site in sites) else Operation.NONE
+
     def wait_until_idle(self, name: SlotName, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Wait until no swap works on the app any more: then its markers say what came of one that nobody saw end."""
+        """Wait until no operation works on the app any more: then its markers say what came of one nobody saw end."""
         deadline = time.monotonic() + settings.deployment_timeout().total_seconds()
-        while True:
-            states = [self.site(name), self.site(SlotName(name.resource_group, name.app))]
-            if not any(site.in_progress_operation_id for site in states):
-                return
+        while self.operation(name) is Operation.RUNNING:
             if time.monotonic() > deadline:
                 raise Unknown(
                     f"An operation on {name.app} does not end",
                     expected="no operation in progress",
-                    found=", ".join(str(site.in_progress_operation_id) for site in states),
+                    found=f"one for more than {settings.deployment_timeout()}",
                     do="look at the app in the portal; the retry looks again",
                 )
             sleep(settings.arm_poll_seconds())

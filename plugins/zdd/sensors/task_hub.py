@@ -31,7 +31,7 @@ DRAINED, HANDOVER, TERMINATE, FAIL = "drained", "handover", "terminate", "fail"
 
 
 class ZeroRunningInstancesSensor(BaseSensorOperator):
-    """Waits until the task hub of the code in a slot has drained, by the full drain verdict (docs/drain.md).
+    """Waits until the task hub of the code in a slot has drained, by the full drain verdict (docs/drain-verdict.md).
 
     It looks once before it defers, keeps one absolute deadline over retries and restarts, and opens after `zeros`
     proofs in a row, the last begun `settle_seconds` after the first. Its result is small JSON: outcome, reason,

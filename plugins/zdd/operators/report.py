@@ -1,0 +1,114 @@
+"""The last task of a release: what came of it, in one line, in the store, and as the state of the run (promise L2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from zdd.core.gate import Watch
+from zdd.core.release import ReleaseState
+from zdd.exceptions import ReleaseFailed, ZddError
+from zdd.hooks.slot_drain import Observed, SlotDrain
+from zdd.operators.base import LOCK_TASK, ReleaseOperator
+from zdd.operators.package import INSPECT_TASK
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+LIVE, ROLLED_BACK, STOPPED = ReleaseState.LIVE.value, ReleaseState.ROLLED_BACK.value, ReleaseState.STOPPED.value
+NOTHING = "nothing to release"
+# States of a task that ended the release there; upstream_failed tasks only repeat it.
+FAILED_STATES = ("failed", "shutdown", "removed")
+
+
+def outcome_of(states: Mapping[str, str | None], *, swap: str, verify: str, swap_back: str) -> tuple[str, str]:
+    """How a release ended, and why, from the states of its tasks."""
+    failed = [task for task, state in states.items() if state in FAILED_STATES]
+    skipped = [task for task, state in states.items() if state == "skipped"]
+    if states.get(swap_back) == "success":
+        return ROLLED_BACK, f"{verify} failed, production was swapped back"
+    if states.get(verify) == "success":
+        return LIVE, "production runs the package"
+    if failed:
+        return STOPPED, f"failed at {', '.join(failed)}"
+    if states.get(swap) == "skipped":
+        first = next((task for task in states if task in skipped), swap)
+        return NOTHING, f"ended without a release at {first}"
+    return STOPPED, f"{swap} was not reached"
+
+
+class ReportReleaseOperator(ReleaseOperator):
+    """Runs whatever happened before it. Succeeds when the release is live or there was nothing to do; fails otherwise.
+
+    :param order: task ids in the order in which they run, for the message.
+    """
+
+    def __init__(
+        self,
+        *,
+        order: Sequence[str],
+        swap_task: str = "swap",
+        verify_task: str = "verify_production",
+        swap_back_task: str = "swap_back",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.order = order
+        self.swap_task = swap_task
+        self.verify_task = verify_task
+        self.swap_back_task = swap_back_task
+
+    def act(self, context: Context) -> dict[str, Any]:
+        """Say what came of the release."""
+        found = self._states(context)
+        states = {task: found.get(task) for task in self.order}
+        outcome, reason = outcome_of(
+            states, swap=self.swap_task, verify=self.verify_task, swap_back=self.swap_back_task
+        )
+        package = self.result_of(context, INSPECT_TASK) or {}
+        what = f"{self.app_name} {package.get('version', '')}".strip()
+        locked = self.result_of(context, LOCK_TASK)
+        if locked:
+            self.store.record_release(str(locked["app_key"]), str(locked["release_id"]), outcome, reason=reason)
+        stragglers = self._stragglers(context) if states.get(self.swap_task) == "success" and outcome == LIVE else None
+        if outcome == LIVE:
+            self.log.info("Release of %s succeeded: %s", what, reason)
+            if stragglers and stragglers.get("note"):
+                self.log.info("%s", stragglers["note"])
+        elif outcome == NOTHING:
+            self.log.info("No release of %s: %s", what, reason)
+        else:
+            raise ReleaseFailed(
+                f"Release of {what}: {outcome}", found=reason, do="read the log of the task named, then start again"
+            )
+        return {"outcome": outcome, "reason": reason, "version": package.get("version"), "stragglers": stragglers}
+
+    def _states(self, context: Context) -> Mapping[str, str | None]:
+        run = context["dag_run"]
+        states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])
+        return dict(states.get(run.run_id) or {})
+
+    def _stragglers(self, context: Context) -> dict[str, Any]:
+        """Count the work that the old code finishes in staging, and say how to reach it (promise S5).
+
+        These are starts accepted between the last proof and the switch, or all that was in flight at a handover.
+        """
+        try:
+            seen = asyncio.run(self._look())
+        except ZddError as error:
+            return {"note": f"What is left in {self.staging.label} could not be read: {error}"}
+        count = int(seen.evidence.get("in_flight") or 0)
+        swap = self.result_of(context, self.swap_task) or {}
+        reach = str(swap.get("stragglers_reached_by") or f"through the host of {self.staging.label}")
+        note = (
+            f"{count} instance(s) of the code before go on in {self.staging.label} ({seen.reason}), reached {reach}"
+            if not seen.zero
+            else f"Nothing of the code before is left in {self.staging.label}: {seen.reason}"
+        )
+        named = [one.get("instance_id") for one in seen.evidence.get("blockers") or ()]
+        return {"in_flight": count, "state": seen.state.value, "oldest": named, "reached": reach, "note": note}
+
+    async def _look(self) -> Observed:
+        async with SlotDrain(self.azure, self.staging) as drain:
+            return await drain.prove(Watch())
