@@ -36,7 +36,7 @@ class Access:
     async def extension(self, request: Request) -> bool:
         """The Durable extension's system key, or the master key."""
         keys = await self.keys.host_keys()
-        return _matches(request, [keys.system[EXTENSION_KEY], keys.master])
+        return _matches(request, [keys.system.get(EXTENSION_KEY) or keys.master, keys.master])
 
     async def function(self, request: Request, function: Function) -> bool:
         """What the function's authorization level wants."""

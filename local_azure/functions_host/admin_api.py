@@ -14,11 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .host import Host, HostState
+from .keys import KeyKind
 from .origin import origin
 from .python_app import Function, Trigger
 
 HOST_VERSION = "4.1036.0.0"
 WWWROOT = "site/wwwroot/"
+_KEY_KINDS = {"keys": KeyKind.FUNCTION, "systemkeys": KeyKind.SYSTEM, "_master": KeyKind.MASTER}
 
 
 class AdminApi:
@@ -42,8 +44,10 @@ class AdminApi:
                 return _json([self._function(request, f) for f in self._host.app.functions.values()])
             case "GET", ["functions", name]:
                 return self._one_function(request, name)
-            case "GET" | "POST", ["host", "keys"]:
+            case "GET", ["host", "keys"]:
                 return await self._keys()
+            case "PUT" | "POST" | "DELETE", ["host", kind, *name] if kind in _KEY_KINDS:
+                return await self._change_key(request, _KEY_KINDS[kind], path.split("/")[2] if name else "master")
             case "GET" | "POST", ["functions", name, "keys"]:
                 return await self._function_keys(name)
             case "POST", ["host", "synctriggers"]:
@@ -110,6 +114,17 @@ class AdminApi:
         system = keys.system if self._host.durable is not None else {}
         return _json({"masterKey": keys.master, "functionKeys": keys.functions, "systemKeys": system})
 
+    async def _change_key(self, request: Request, kind: KeyKind, name: str) -> Response:
+        if self._host.access is None:
+            return Response(status_code=503)
+        keys = self._host.access.keys
+        if request.method == "DELETE":
+            return Response(status_code=204 if await keys.delete(kind, unquote(name)) else 404)
+        body = await request.body()
+        wanted = json.loads(body).get("value") if body else None
+        value, is_new = await keys.put(kind, unquote(name), wanted)
+        return _json({"name": unquote(name), "value": value}, 201 if is_new else 200)
+
     async def _function_keys(self, name: str) -> Response:
         function = self._find(name)
         if function is None or self._host.access is None:
@@ -134,5 +149,5 @@ def _media_type(place: Path) -> str:
     return mimetypes.guess_type(place.name)[0] or "application/octet-stream"
 
 
-def _json(body: Any) -> Response:
-    return Response(json.dumps(body), media_type="application/json")
+def _json(body: Any, status: int = 200) -> Response:
+    return Response(json.dumps(body), status_code=status, media_type="application/json")

@@ -8,7 +8,7 @@ from local_azure.engine.service import Worker
 
 from .host_config import DurableConfig
 from .hubs import Hubs, hub_settings
-from .keys import EXTENSION_KEY, HostKeys
+from .keys import EXTENSION_KEY, KeyStore
 from .management_api import ManagementApi
 from .management_urls import Required, client_binding
 from .python_app import Function, FunctionApp
@@ -25,11 +25,11 @@ class Durable:
         settings: Mapping[str, str],
         app: FunctionApp,
         user_code: UserCode,
-        keys: HostKeys,
+        keys: KeyStore,
     ) -> None:
         self.config = config
         self.code = SdkCode(app, user_code, self.client_arguments)
-        self._system_key = keys.system[EXTENSION_KEY]
+        self._keys = keys
         self._hubs = Hubs(config, settings)
         self.api = ManagementApi(self._hubs, self._system_key)
         own = hub_settings(config, settings, hub_name=config.hub_name, connection_name=config.connection_name)
@@ -42,6 +42,9 @@ class Durable:
         await self._hubs.get()
         await self._worker.start()
 
+    def _system_key(self) -> str:
+        return self._keys.current.system.get(EXTENSION_KEY, "")
+
     def client_arguments(self, function: Function) -> dict[str, str]:
         """The durable client bindings of a function, as the SDK's decorators want them: JSON text by argument name."""
         return {str(binding["name"]): self._binding(binding) for binding in function.client_bindings}
@@ -49,7 +52,7 @@ class Durable:
     def _binding(self, binding: Mapping[str, object]) -> str:
         hub = str(binding.get("taskHub") or self.config.hub_name)
         connection = str(binding.get("connectionName") or self.config.connection_name)
-        return client_binding(self._origin, self._rpc_base_url, Required(hub, connection, self._system_key))
+        return client_binding(self._origin, self._rpc_base_url, Required(hub, connection, self._system_key()))
 
     async def stop_work(self) -> None:
         """Finish turns and give the partitions back."""

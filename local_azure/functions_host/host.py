@@ -153,12 +153,9 @@ class Host:
             from .durable import Durable
 
             enabled = {name: f for name, f in self.app.functions.items() if not self.is_disabled(f)}
+            await self.access.keys.host_keys()
             self.durable = Durable(
-                durable,
-                self.settings,
-                FunctionApp(self.app.root, enabled),
-                user_code,
-                await self.access.keys.host_keys(),
+                durable, self.settings, FunctionApp(self.app.root, enabled), user_code, self.access.keys
             )
             await self.durable.start(self.public_origin, self.rpc_base_url)
         self.invoker = HttpInvoker(user_code, self._client_arguments, str(self.root))

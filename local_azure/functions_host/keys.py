@@ -10,7 +10,11 @@ import json
 import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from azure.storage.blob.aio import BlobServiceClient
 
 CONTAINER = "azure-webjobs-secrets"
 EXTENSION_KEY = "durabletask_extension"
@@ -26,6 +30,14 @@ class HostKeys:
     system: dict[str, str] = field(repr=False)
 
 
+class KeyKind(StrEnum):
+    """Kinds of host keys; the value is where they stand in the blob."""
+
+    MASTER = "masterKey"
+    FUNCTION = "functionKeys"
+    SYSTEM = "systemKeys"
+
+
 class KeyStore:
     """Reads the keys once, makes the missing ones, and answers from memory after that."""
 
@@ -38,13 +50,40 @@ class KeyStore:
     async def host_keys(self) -> HostKeys:
         """Master, function and system keys of the host."""
         if self._host is None:
-            document = await self._read_or_create("host.json", self._fresh_host_document())
-            self._host = HostKeys(
-                master=document["masterKey"]["value"],
-                functions=_values(document["functionKeys"]),
-                system=_values(document["systemKeys"]),
-            )
+            self._host = _host_keys(await self._read_or_create("host.json", self._fresh_host_document()))
         return self._host
+
+    @property
+    def current(self) -> HostKeys:
+        """The host's keys, once they were read."""
+        assert self._host is not None, "the keys were not read yet"
+        return self._host
+
+    async def put(self, kind: KeyKind, name: str, value: str | None) -> tuple[str, bool]:
+        """Create or change a key; without a value a fresh one is made. Returns the value, and whether it is new."""
+        document = await self._read_or_create("host.json", self._fresh_host_document())
+        key = _key(name)
+        if value is not None:
+            key["value"] = value
+        if kind is KeyKind.MASTER:
+            document["masterKey"], is_new = key, False
+        else:
+            others = [item for item in document[kind.value] if item["name"] != name]
+            is_new = len(others) == len(document[kind.value])
+            document[kind.value] = [*others, key]
+        await self._write("host.json", document)
+        return str(key["value"]), is_new
+
+    async def delete(self, kind: KeyKind, name: str) -> bool:
+        """Delete a key; False when there is none of that name. The master key stays."""
+        document = await self._read_or_create("host.json", self._fresh_host_document())
+        keys = [] if kind is KeyKind.MASTER else document[kind.value]
+        left = [item for item in keys if item["name"] != name]
+        if len(left) == len(keys):
+            return False
+        document[kind.value] = left
+        await self._write("host.json", document)
+        return True
 
     async def function_keys(self, function: str) -> dict[str, str]:
         """The keys of one function by name, made at first use."""
@@ -67,9 +106,8 @@ class KeyStore:
 
     async def _read_or_create(self, name: str, fresh: dict[str, Any]) -> dict[str, Any]:
         from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-        from azure.storage.blob.aio import BlobServiceClient
 
-        async with BlobServiceClient.from_connection_string(self._connection_string) as service:
+        async with self._service() as service:
             blob = service.get_blob_client(CONTAINER, f"{self._folder}/{name}")
             for attempt in range(2):
                 try:
@@ -86,6 +124,25 @@ class KeyStore:
                 except ResourceExistsError:
                     continue  # another instance of this slot was first: its keys count
         raise AssertionError("unreachable")
+
+    async def _write(self, name: str, document: dict[str, Any]) -> None:
+        async with self._service() as service:
+            blob = service.get_blob_client(CONTAINER, f"{self._folder}/{name}")
+            await blob.upload_blob(json.dumps(document, indent=2).encode(), overwrite=True)
+        self._host = _host_keys(document)
+
+    def _service(self) -> BlobServiceClient:
+        from azure.storage.blob.aio import BlobServiceClient
+
+        return BlobServiceClient.from_connection_string(self._connection_string)
+
+
+def _host_keys(document: dict[str, Any]) -> HostKeys:
+    return HostKeys(
+        master=document["masterKey"]["value"],
+        functions=_values(document["functionKeys"]),
+        system=_values(document["systemKeys"]),
+    )
 
 
 def _key(name: str) -> dict[str, Any]:

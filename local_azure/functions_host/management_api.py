@@ -62,7 +62,7 @@ Handler = Callable[[Call], Awaitable[Response]]
 class ManagementApi:
     """Answers below `/runtime/webhooks/durabletask`, and the SDK's calls on the local RPC endpoint alike."""
 
-    def __init__(self, hubs: Hubs, system_key: str) -> None:
+    def __init__(self, hubs: Hubs, system_key: Callable[[], str]) -> None:
         self._hubs = hubs
         self._system_key = system_key
 
@@ -138,8 +138,8 @@ class ManagementApi:
             )
         except BadInstanceId as error:
             return bad_request("Invalid instance ID", error, "System.ArgumentException")
-        except InstanceAlreadyExists as error:
-            return json_response(409, {"Message": str(error), "ExceptionMessage": str(error)})
+        except InstanceAlreadyExists:
+            return await self._exists_already(call, call.parts[2])
         wait, interval = number(call.request, "timeout"), number(call.request, "pollingInterval")
         if wait is not None and interval is not None:
             return await self._wait(call, instance_id, wait, interval)
@@ -161,13 +161,19 @@ class ManagementApi:
             await asyncio.sleep(min(interval, left))
 
     async def _started(self, call: Call, instance_id: str) -> Response:
-        required = Required(call.hub.name, call.hub.connection_name, self._system_key)
+        required = Required(call.hub.name, call.hub.connection_name, self._system_key())
         urls = management_urls(origin(call.request), escaped_id(instance_id), required)
         return json_response(
             202,
             {"id": instance_id, **urls},
             {"Location": urls["statusQueryGetUri"], "Retry-After": "10"},
         )
+
+    async def _exists_already(self, call: Call, instance_id: str) -> Response:
+        state = await call.hub.client.get(instance_id, fetch_input=False)
+        status = "Pending" if state is None else state.status.value
+        text = f"An Orchestration instance with the status {status} already exists."
+        return json_response(409, {"Message": text, "ExceptionMessage": text})
 
     async def _restart(self, call: Call) -> Response:
         fresh = call.request.query_params.get("restartWithNewInstanceId", "true").lower() != "false"
@@ -183,8 +189,8 @@ class ManagementApi:
                     "StackTrace": None,
                 },
             )
-        except InstanceAlreadyExists as error:
-            return json_response(409, {"Message": str(error), "ExceptionMessage": str(error)})
+        except InstanceAlreadyExists:
+            return await self._exists_already(call, call.parts[1])
         return await self._started(call, instance_id)
 
     # --- instances ------------------------------------------------------------------------------------------------

@@ -11,7 +11,17 @@ import pytest
 
 from local_azure.functions_host.python_app import FunctionApp, load
 
+from .child import Child
+
 APPS = Path(__file__).parent / "apps"
+
+
+@pytest.fixture(scope="session")
+def everything(azurite: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+    """One host of the app that has a function of every kind, for all tests that do not stop it (start: 2 s)."""
+    with Child(APPS / "everything", azurite, "HostShared", log=tmp_path_factory.mktemp("host") / "host.log") as child:
+        assert child.status()["state"] == "Running", child.log.read_text()
+        yield child
 
 
 @pytest.fixture

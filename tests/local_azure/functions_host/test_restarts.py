@@ -1,0 +1,120 @@
+"""What survives the end of a host process, and what changed code does to running instances."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from .child import Child, copy_of
+from .conftest import APPS
+
+EVOLVING = """
+import azure.durable_functions as df
+import azure.functions as func
+app = df.DFApp()
+
+@app.activity_trigger(input_name="x")
+def step_a(x: str) -> str: return "A" + x
+
+@app.activity_trigger(input_name="x")
+def step_x(x: str) -> str: return "X" + x
+
+@app.orchestration_trigger(context_name="context")
+def evolving(context):
+    first = yield context.call_activity("STEP", "1")
+    event = yield context.wait_for_external_event("go")
+    return [first, event]
+"""
+HOST_JSON = (APPS / "everything" / "host.json").read_text()
+
+
+def write(root: Path, step: str) -> Path:
+    root.mkdir(exist_ok=True)
+    (root / "host.json").write_text(HOST_JSON)
+    (root / "function_app.py").write_text(EVOLVING.replace("STEP", step))
+    return root
+
+
+def test_changed_code_fails_a_running_instance_and_the_old_code_heals_it_not(azurite: str, tmp_path: Path) -> None:
+    root = write(tmp_path / "app", "step_a")
+    with Child(root, azurite, "HostChange", log=tmp_path / "log") as host:
+        for instance in ("woken", "left-alone"):
+            host.durable("POST", f"orchestrators/evolving/{instance}")
+        for instance in ("woken", "left-alone"):
+            host.until(instance, "Running")
+            wait_for_activity(host, instance)
+        host.stop()
+        write(root, "step_x")
+        host.start()
+        host.durable("POST", "instances/woken/raiseEvent/go", json="now")
+        failed = host.until("woken")
+        assert failed["runtimeStatus"] == "Failed"
+        assert failed["output"].startswith(
+            "Non-Deterministic workflow detected: A previous execution of this orchestration scheduled an activity "
+            "task with sequence number 0 named 'step_a', but the current orchestration replay instead scheduled an "
+            "activity task named 'step_x' with this sequence number."
+        )
+        host.stop()
+        write(root, "step_a")
+        host.start()
+        host.durable("POST", "instances/left-alone/raiseEvent/go", json="now")
+        assert host.until("left-alone")["output"] == ["A1", "now"]
+        assert host.get("woken")["runtimeStatus"] == "Failed"
+
+
+def wait_for_activity(host: Child, instance: str) -> None:
+    """Wait until the history has the first activity's result."""
+    deadline = time.monotonic() + 20
+    while "TaskCompleted" not in host.durable("GET", f"instances/{instance}?showHistory=true").text:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_fifty_running_orchestrations_survive_a_kill(azurite: str, tmp_path: Path) -> None:
+    root = copy_of(APPS / "everything", tmp_path / "app")
+    with Child(root, azurite, "HostKilled", log=tmp_path / "log") as host:
+        ids = [host.begin("long_run", number, f"long-{number}") for number in range(50)]
+        host.until(ids[0], "Running")
+        time.sleep(1.5)
+        running = host.durable("GET", "instances?runtimeStatus=Running,Pending&top=100").json()
+        assert len(running) > 25
+        host.kill()
+        host.start()
+        for number, instance in enumerate(ids):
+            done = host.until(instance, timeout=60)
+            assert (done["runtimeStatus"], done["output"]) == ("Completed", 2 * (0 + 1 + 2 + 3) + 8 * number)
+        # None ran twice: each history has exactly four activities and four timers.
+        events = host.durable("GET", f"instances/{ids[-1]}?showHistory=true").json()["historyEvents"]
+        kinds = [event["EventType"] for event in events]
+        assert (kinds.count("TaskCompleted"), kinds.count("TimerFired")) == (4, 4)
+
+
+def test_a_polite_stop_ends_within_five_seconds_and_leaves_the_work(azurite: str, tmp_path: Path) -> None:
+    with Child(APPS / "everything", azurite, "HostPolite", log=tmp_path / "log") as host:
+        instance = host.begin("sleeper", {"seconds": 2})
+        host.until(instance, "Running")
+        assert host.stop() < 5
+        host.start()
+        assert host.until(instance)["output"] == "woke"
+
+
+def test_keys_stay_with_the_slot_over_restarts_and_changes_of_content(azurite: str, tmp_path: Path) -> None:
+    root = write(tmp_path / "app", "step_a")
+    with Child(root, azurite, "HostKeys", log=tmp_path / "log") as host:
+        before = host.admin("host/keys")
+        host.stop()
+        host.content = APPS / "everything"
+        host.start()
+        assert host.admin("host/keys") == before
+    with Child(root, azurite, "HostKeys", log=tmp_path / "log", WEBSITE_SLOT_NAME="staging") as staging:
+        assert staging.admin("host/keys") != before
+
+
+def test_a_disabled_function_is_not_served(azurite: str, tmp_path: Path) -> None:
+    disabled = {"AzureWebJobs.extra.Disabled": "true", "AzureWebJobs.double.Disabled": "1"}
+    with Child(APPS / "everything", azurite, "HostDisabled", log=tmp_path / "log", **disabled) as host:
+        assert host.call("GET", "/api/extra/1").status_code == 404
+        functions = {function["name"]: function["isDisabled"] for function in host.admin("functions")}
+        assert (functions["extra"], functions["secret"]) == (True, False)
+        done = host.until(host.begin("fan_out", {"n": 1}))
+        assert "The function 'double' doesn't exist, is disabled, or is not an activity function" in done["output"]
