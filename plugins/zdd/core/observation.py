@@ -13,16 +13,20 @@ MAXIMUM_PEEK = 32
 
 @dataclass(frozen=True)
 class QueueReading:
-    """One queue: its approximate count (never too low), and then what a peek showed (32 at most)."""
+    """One queue: its approximate count (never too low), and then what a peek showed (32 at most).
+
+    `fresh` of the visible ones were put after the reading began, so the count may not hold them yet.
+    """
 
     name: str
     count: int
     visible: tuple[QueueMessage, ...] = ()
+    fresh: int = 0
 
     @property
     def hidden(self) -> int:
         """How many messages the peek did not show: taken by a worker, or waiting for their time."""
-        return max(0, self.count - len(self.visible))
+        return max(0, self.count - (len(self.visible) - self.fresh))
 
     @property
     def total(self) -> int:

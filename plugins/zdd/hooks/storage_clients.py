@@ -5,6 +5,7 @@ Every answer is noted (how many, and the store's Date), so that a reader knows t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -85,6 +86,9 @@ class StorageClients:
         self._answers = answers
         self._stack = AsyncExitStack()
         self._open: dict[str, Any] = {}
+
+        # One line a request, at INFO, would drown what a person on call has to see.
+        logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
 
     def __repr__(self) -> str:
         return f"StorageClients({self._reference.setting_name!r})"

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
-from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,6 @@ class TaskHubReader:
         self._hub = binding.fingerprint()
         self._storage = HubStorage(binding, credential)
         self._clock = clock or StoreClock()
-        self._partitions: int | None = None
 
     async def __aenter__(self) -> TaskHubReader:
         return self
@@ -87,7 +85,7 @@ class TaskHubReader:
         if memory is not None and drain.may_ask_witness(memory, hub=self._hub):
             started, requests = time.monotonic(), self.requests
             try:
-                row = await self._storage.row(memory.witnesses[0])
+                row = await self._storage.tables.row(memory.witnesses[0])
             except Unknown as error:
                 log.debug("witness not read, making a proof instead: %s", error)
             else:
@@ -119,7 +117,6 @@ class TaskHubReader:
         try:
             reading = await self._read(memory)
         except PartMissing as missing:
-            self._partitions = None
             return await self._missing(missing, memory), False
         found = drain.sort_reading(reading)
         if drain.wants_timers(reading, found):
@@ -139,14 +136,14 @@ class TaskHubReader:
             raise Unknown("the storage's answer has no Date, so its time is not known")
         began = self._clock.earliest(answers.first)
         work_items, *control = await asyncio.gather(
-            self._storage.queue(work_item_queue(hub)),
-            *(self._storage.queue(name) for name in control_queues(hub, partitions)),
+            self._storage.queue(work_item_queue(hub), began),
+            *(self._storage.queue(name, began) for name in control_queues(hub, partitions)),
         )
         now = self._clock.latest(answers.last or answers.first)
         since = began
         if memory and memory.hub == self._hub and memory.quiet_since and memory.rows_seen_until:
             since = min(began, memory.rows_seen_until)
-        rows = await self._storage.rows(since)
+        rows = await self._storage.tables.rows(since)
         reading = HubReading(
             hub_name=hub,
             began=began,
@@ -159,8 +156,8 @@ class TaskHubReader:
         return replace(reading, attributed=await self._attribute(reading)) if reading.shared_store else reading
 
     async def _timers(self, reading: HubReading) -> TimersReading:
-        return await self._storage.timers(
-            due_after=reading.now + drain.TIMER_MARGIN, written_before=reading.began - timedelta(microseconds=1)
+        return await self._storage.tables.timers(
+            due_after=reading.now + drain.TIMER_MARGIN, written_before=reading.began
         )
 
     async def _attribute(self, reading: HubReading) -> dict[str, str]:
@@ -178,11 +175,11 @@ class TaskHubReader:
 
     async def _hub_of_ancestor(self, instance_id: str, execution_id: str) -> str | None:
         for _ in range(ANCESTORS):
-            parent = await self._storage.parent_of(instance_id, execution_id)
+            parent = await self._storage.tables.parent_of(instance_id, execution_id)
             if parent is None:
                 return None
             instance_id, execution_id = parent
-            row = await self._storage.row(instance_id)
+            row = await self._storage.tables.row(instance_id)
             # A parent that was started again since may live in another hub now.
             if row is None or row.execution_id != execution_id:
                 return None
