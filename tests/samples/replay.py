@@ -7,7 +7,6 @@ when told to, and keeps the history in the form that the Functions host gives to
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,16 +39,17 @@ class App:
     def __init__(self, version_folder: str) -> None:
         self.functions: dict[str, Any] = {}
         self.triggers: dict[str, str] = {}
+        self.arguments: dict[str, str] = {}
         for function in load(version_folder).app.get_functions():
             self.functions[function.get_function_name()] = function.get_user_function()
             self.triggers[function.get_function_name()] = function.get_trigger().type
+            self.arguments[function.get_function_name()] = function.get_trigger().name
 
     def orchestrator(self, name: str) -> Any:
         return self.functions[name].orchestrator_function
 
     def run_activity(self, name: str, payload: Any) -> Any:
-        function = self.functions[name]
-        return function(**{next(iter(inspect.signature(function).parameters)): payload})
+        return self.functions[name](**{self.arguments[name]: payload})
 
 
 class Rehearsal:

@@ -122,7 +122,7 @@ def shipping(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dic
 # --- Activities: each stands for a call to a system of the shop's; the naps are that system's answer times --------
 
 
-@app.activity_trigger(input_name="line")
+@app.activity_trigger(input_name="request")
 def price_order(request: dict[str, Any]) -> dict[str, Any]:
     list_price = sum(line["quantity"] * line["cents"] for line in request["lines"])
     discount = list_price * DISCOUNT_PERCENT // 100 if list_price >= DISCOUNT_FROM_CENTS else 0
