@@ -14,6 +14,7 @@ from azure.mgmt.web import WebSiteManagementClient
 from azure.mgmt.web.models import (
     AppServicePlan,
     CsmSlotEntity,
+    HostType,
     NameValuePair,
     Site,
     SiteConfig,
@@ -140,7 +141,7 @@ class Cloud:
     def deploy(self, slot: str | None, package: bytes) -> None:
         """Zip-deploy a package and wait until the slot's host runs it."""
         names = self._get(slot).host_name_ssl_states or []
-        scm = next(state.name for state in names if str(state.host_type).endswith("Repository"))
+        scm = next(state.name for state in names if state.host_type == HostType.REPOSITORY)
         headers = {"Authorization": f"Bearer {self._token.get_token().token}"}
         with httpx.Client(base_url=f"http://{scm}", headers=headers, timeout=60) as endpoint:
             answer = endpoint.post("/api/zipdeploy", params={"isAsync": "true"}, content=package)
