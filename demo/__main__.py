@@ -35,7 +35,7 @@ def main() -> int:
             try:
                 result = asyncio.run(_until_interrupted(Scenario(stack, timeline), options.once, options.unsafe))
             finally:
-                timeline.say("stopping Airflow, the Functions hosts and Azurite …", "dim")
+                timeline.say("stopping everything …", "dim")
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
     except KeyboardInterrupt:

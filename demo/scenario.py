@@ -19,8 +19,8 @@ from demo.traffic import Front, Traffic
 NEXT = ("v2_0_0", "2.0.0")
 WITH_ENTITY = ("v2_1_0_entity", "2.1.0")
 # Waves and gaps: orders live for about ten seconds, so the last of a wave is over well before the next one comes.
-WAVE_SIZE, WAVE_SECONDS, PERIOD_SECONDS = 10, 4.0, 40.0
-STAGING_SIZE, LATE_SIZE, LAST_WAVE_SIZE = 12, 8, 8
+WAVE_SIZE, WAVE_SECONDS, PERIOD_SECONDS = 12, 4.0, 40.0
+STAGING_SIZE, LATE_SIZE, LAST_WAVE_SIZE = 12, 8, 10
 # So long the orders in staging are kept waiting for their approval after the release has begun to wait for them.
 STAGING_HOLD_SECONDS = 8.0
 STRAGGLER_TIMEOUT_SECONDS = 120.0
@@ -44,9 +44,10 @@ class Scenario:
         async with Traffic(self._rng) as traffic:
             production = await self._begin(traffic)
             if unsafe:
-                await self._until_running_in_staging(traffic)
+                await self._until_in_the_middle_of_a_wave(traffic)
                 running = await self._count_in_staging()
-                self._say(f"{running} instances of 1.0.0 run in staging; the release does not look")
+                busy = traffic.in_flight("wave 2")
+                self._say(f"{running} instances of 1.0.0 run in staging, {busy} in production; nobody looks", "bold")
                 outcome = await without_gates(self._stack, *NEXT, self._watch(traffic, production))
                 return await self._end(traffic, production, outcome, running, {})
             airflow = self._stack.airflow
@@ -82,6 +83,11 @@ class Scenario:
         for _ in range(60):
             if await self._count_in_staging() >= STAGING_SIZE:
                 return
+            traffic.check()
+            await asyncio.sleep(0.5)
+
+    async def _until_in_the_middle_of_a_wave(self, traffic: Traffic) -> None:
+        while traffic.in_flight("wave 2") < WAVE_SIZE - 2:
             traffic.check()
             await asyncio.sleep(0.5)
 
