@@ -158,7 +158,12 @@ def _terminate(
         response_timeout=settings.approval_timeout(),
     )
     terminate = TerminateInstancesOperator(
-        task_id=f"terminate_{name}", terminate_in=slot, approval_task_id=ask.task_id, **gate, **app
+        task_id=f"terminate_{name}",
+        terminate_in=slot,
+        approval_task_id=ask.task_id,
+        gate_task_ids=(wait.task_id,),
+        **gate,
+        **app,
     )
     wait >> ask >> terminate
     return terminate

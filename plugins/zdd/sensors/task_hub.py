@@ -145,7 +145,7 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
             return self._hand_over(seen, deadline)
         gate = decide(seen.watch, self.rule, now=utcnow(), deadline=deadline)
         if gate is not Gate.WAIT:
-            return self._finish(gate_event(OPEN if gate is Gate.OPEN else DEADLINE, seen), deadline)
+            return self._finish(_event(gate, seen, deadline))
         self._watch = seen.watch
         self.log.info(
             "Waiting for %s to drain until %s: %s (%s)", self.target.label, _clock(deadline), seen.reason, seen.binding
@@ -169,7 +169,6 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
         self.defer(
             trigger=trigger,
             method_name="execute_complete",
-            kwargs={"deadline": deadline.isoformat()},
             timeout=deadline - utcnow() + DEFERRAL_MARGIN,
         )
         return None  # defer has raised
@@ -182,16 +181,16 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
         gate = decide(seen.watch, self.rule, now=utcnow(), deadline=deadline)
         if gate is Gate.WAIT:
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(True, self._finish(gate_event(OPEN if gate is Gate.OPEN else DEADLINE, seen), deadline))
+        return PokeReturnValue(True, self._finish(_event(gate, seen, deadline)))
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None, deadline: str = "") -> Any:  # noqa: ARG002
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002
         """Resume after the trigger's event."""
         if not event or event.get("status") == ERROR:
             # Retried: the deadline stays where it is.
             raise Unknown(
                 f"Watching {self.target.label} was interrupted", found=str((event or {}).get("message", "no event"))
             )
-        return self._finish(event, datetime.fromisoformat(deadline))
+        return self._finish(event)
 
     # --- one look and its consequences -----------------------------------------------------------------------------
 
@@ -217,14 +216,15 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
             self.target.label,
             seen.reason,
         )
-        return _result(HANDOVER, gate_event(OPEN, seen), deadline)
+        return _result(HANDOVER, _event(Gate.OPEN, seen, deadline))
 
-    def _finish(self, event: Mapping[str, Any], deadline: datetime) -> dict[str, Any]:
+    def _finish(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        deadline = datetime.fromisoformat(str(event["deadline"]))
         for warning in event.get("warnings") or ():
             self.log.warning("%s: %s", self.target.label, warning)
         if event["status"] == OPEN:
             self.log.info("%s has drained: %s (%s)", self.target.label, event["reason"], event["hub"])
-            return _result(DRAINED, event, deadline)
+            return _result(DRAINED, event)
         passed = DeadlinePassed(
             f"{self.target.label} had not drained by {_clock(deadline)}",
             expected=f"{self.zeros} proofs of zero, {self.rule.apart.total_seconds():.0f} s apart",
@@ -237,7 +237,7 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
         if self.on_deadline == FAIL:
             raise AirflowFailException(str(passed))
         self.log.warning("%s. The release goes on by the policy on_drain_deadline = %s", passed, self.on_deadline)
-        return _result(self.on_deadline, event, deadline)
+        return _result(self.on_deadline, event)
 
 
 def blockers(event: Mapping[str, Any]) -> str:
@@ -257,9 +257,13 @@ def _age(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {int(seconds) % 60} s"
 
 
-def _result(outcome: str, event: Mapping[str, Any], deadline: datetime) -> dict[str, Any]:
-    kept = {key: event.get(key) for key in ("state", "reason", "hub", "began", "evidence", "watch")}
-    return {"outcome": outcome, **kept, "deadline": deadline.isoformat()}
+def _event(gate: Gate, seen: Observed, deadline: datetime) -> dict[str, Any]:
+    return gate_event(OPEN if gate is Gate.OPEN else DEADLINE, seen, deadline.isoformat())
+
+
+def _result(outcome: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("state", "reason", "hub", "began", "evidence", "watch", "deadline")
+    return {"outcome": outcome, **{key: event.get(key) for key in kept}}
 
 
 def _clock(moment: datetime) -> str:

@@ -108,7 +108,7 @@ class TaskHubDrainedTrigger(BaseTrigger):
                 watch = seen.watch
                 self.watch = watch.to_json()
                 if gate is not Gate.WAIT:
-                    return gate_event(OPEN if gate is Gate.OPEN else DEADLINE, seen)
+                    return gate_event(OPEN if gate is Gate.OPEN else DEADLINE, seen, self.deadline)
                 await asyncio.sleep(self._pause(watch, rule, deadline))
 
     def _pause(self, watch: Watch, rule: SettleRule, deadline: datetime) -> float:
@@ -132,10 +132,11 @@ class TaskHubDrainedTrigger(BaseTrigger):
             self.log.debug(*line, seen.binding)
 
 
-def gate_event(status: str, seen: Observed) -> dict[str, Any]:
+def gate_event(status: str, seen: Observed, deadline: str) -> dict[str, Any]:
     """The event's payload, and the shape in which a sensor's poke hands on what it saw: small JSON, no secrets."""
     return {
         "status": status,
+        "deadline": deadline,
         "state": seen.state.value,
         "reason": seen.reason,
         "hub": seen.binding,
