@@ -8,6 +8,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,91 @@ def eventually(what: Callable[[], bool], *, seconds: float = 15) -> None:
 
 @contextmanager
 def running(state: Path, **options: Any) -> Iterator[LocalAzure]:
-    azure = LocalAzure(state, host_command=STAND_IN, phase_seconds=0.15, **options)
+    extra = ["--deployment-step-seconds", "0.05", *options.pop("options", [])]
+    azure = LocalAzure(state, host_command=STAND_IN, phase_seconds=0.1, options=extra, **options)
     try:
         yield azure.start()
     finally:
         azure.stop()
+
+
+@dataclass(frozen=True)
+class App:
+    """A site with a staging slot, its addresses, and short forms of what tests do with it."""
+
+    azure: LocalAzure
+    client: WebSiteManagementClient
+    name: str
+    hosts: dict[str, str]
+    scm_hosts: dict[str, str]
+
+    @property
+    def group(self) -> str:
+        return self.azure.resource_group
+
+    def url(self, slot: str, path: str = "/") -> str:
+        return f"http://{self.hosts[slot]}{path}"
+
+    def scm(self, slot: str, path: str) -> str:
+        return f"http://{self.scm_hosts[slot]}{path}"
+
+    def ask(self, slot: str, path: str = "/") -> dict[str, Any]:
+        answer = httpx.get(self.url(slot, path), timeout=20)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def version(self, slot: str) -> str:
+        return str(self.ask(slot)["version"])
+
+    def environment(self, slot: str) -> dict[str, str]:
+        found: dict[str, str] = self.ask(slot, "/environment")["environment"]
+        return found
+
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token_of(self.azure).token}"}
+
+    def push(self, slot: str, content: bytes, query: str = "") -> httpx.Response:
+        return httpx.post(self.scm(slot, f"/api/zipdeploy?{query}"), content=content, headers=self.bearer(), timeout=30)
+
+    def set_settings(self, slot: str, **settings: str) -> None:
+        body = {"properties": settings}
+        if slot == "production":
+            self.client.web_apps.update_application_settings(self.group, self.name, body)  # type: ignore[arg-type]
+        else:
+            self.client.web_apps.update_application_settings_slot(self.group, self.name, slot, body)  # type: ignore[arg-type]
+
+    def settings(self, slot: str) -> dict[str, str]:
+        web_apps = self.client.web_apps
+        if slot == "production":
+            return dict(web_apps.list_application_settings(self.group, self.name).properties or {})
+        return dict(web_apps.list_application_settings_slot(self.group, self.name, slot).properties or {})
+
+    def begin_swap(self, **options: Any) -> Any:
+        return self.client.web_apps.begin_swap_slot(self.group, self.name, "staging", SWAP_BODY, **options)
+
+
+SWAP_BODY: Any = {"targetSlot": "production", "preserveVnet": True}
+
+
+def _hosts(site: Any) -> tuple[str, str]:
+    scm = next(state.name for state in site.properties.host_name_ssl_states if state.host_type == "Repository")
+    return site.properties.default_host_name, scm
+
+
+def make_app(azure: LocalAzure, client: WebSiteManagementClient, name: str, **versions: str) -> App:
+    """Create a site with a staging slot and deploy a package of the stand-in host to each slot named."""
+    group, body = azure.resource_group, {"location": azure.location, "kind": "functionapp", "properties": {}}
+    site: Any = client.web_apps.begin_create_or_update(group, name, body).result()  # type: ignore[arg-type]
+    slot: Any = client.web_apps.begin_create_or_update_slot(group, name, "staging", body).result()  # type: ignore[arg-type]
+    (production, production_scm), (staging, staging_scm) = _hosts(site), _hosts(slot)
+    app = App(
+        azure,
+        client,
+        name,
+        hosts={"production": production, "staging": staging},
+        scm_hosts={"production": production_scm, "staging": staging_scm},
+    )
+    for place, version in versions.items():
+        assert app.push(place, package(version)).status_code == 200
+    return app
