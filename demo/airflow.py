@@ -135,12 +135,18 @@ class Airflow:
                 health = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
                 state = ", ".join(f"{name} {(health.get(name) or {}).get('status')}" for name in COMPONENTS)
                 if all((health.get(name) or {}).get("status") == "healthy" for name in COMPONENTS):
+                    self._wake_the_execution_api()
                     return
             except (httpx.HTTPError, ValueError) as problem:
                 state = type(problem).__name__
             time.sleep(0.3)
         self.stop()
         raise AirflowError(f"Airflow was not healthy after {START_TIMEOUT_SECONDS:.0f} s ({state}): {self._tail()}")
+
+    def _wake_the_execution_api(self) -> None:
+        # At its first request the API that tasks talk to builds all its versions: seconds of work, many on a busy
+        # machine, in which the server answers nobody. Better here than in the middle of a release.
+        httpx.get(f"{self.url}/execution/health", timeout=START_TIMEOUT_SECONDS)
 
     def _tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-15:] if self.log.exists() else []
