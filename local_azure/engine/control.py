@@ -166,6 +166,9 @@ class Control:
                 taken.message.kind.name,
                 instance_id,
             )
+        if sorted_.discard and not sorted_.deliver and stored.completed is not None:
+            # The worker that ended it may have died between the history and the row.
+            await self._instances.repair_ended(instance_id, stored.completed, stored.execution_id)
         done = [*sorted_.deliver, *sorted_.discard]
         await asyncio.gather(
             *(self._queues.delete(taken) for taken in done),

@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.data.tables import TableTransactionError, UpdateMode
 
 from local_azure.engine.blobs import LargePayloads, fetch_large_columns, fits_column, move_large_columns
 from local_azure.engine.errors import LostOwnership
@@ -17,11 +12,12 @@ from local_azure.engine.history import Event, EventKind, compact_json, from_row,
 from local_azure.engine.instances import InstanceState, Status
 from local_azure.engine.names import SENTINEL, escape_key, quote, unescape_key
 from local_azure.engine.storage import HubStorage
+from local_azure.engine.table_client import ETAG, Operation, Row, Token
 from local_azure.engine.times import utcnow
+from local_azure.engine.wire import StorageError
 
 MAX_EVENTS_IN_BATCH = 99
 MAX_BYTES_IN_BATCH = 3 * 1024 * 1024
-Row = dict[str, Any]
 
 
 @dataclass
@@ -60,7 +56,7 @@ class HistoryStore:
         if rows[-1]["RowKey"] == SENTINEL:
             sentinel = rows.pop()
             stored.execution_id = sentinel["ExecutionId"]
-            stored.etag = sentinel["etag"]
+            stored.etag = sentinel[ETAG]
             stored.checkpoint_time = sentinel["CheckpointCompletedTimestamp"]
         elif rows:
             stored.execution_id = rows[0]["ExecutionId"]
@@ -74,8 +70,8 @@ class HistoryStore:
     async def rows(self, instance_id: str) -> AsyncIterator[Row]:
         """All rows of an instance in order, the sentinel last; each with its `etag`."""
         query = f"PartitionKey eq {quote(escape_key(instance_id))}"
-        async for entity in self._table.query_entities(query):
-            yield {**entity, "etag": entity.metadata["etag"]}
+        async for row in self._table.query(query):
+            yield row
 
     async def append(
         self,
@@ -107,40 +103,31 @@ class HistoryStore:
                 "IsCheckpointComplete": number == len(batches) - 1,
                 "CheckpointCompletedTimestamp": utcnow(),
             }
-            operations: list[Any] = [("upsert", row, {"mode": UpdateMode.REPLACE}) for row in batch]
-            if etag is None:
-                operations.append(("create", sentinel))
-            else:
-                condition = {"mode": UpdateMode.MERGE, "etag": etag, "match_condition": MatchConditions.IfNotModified}
-                operations.append(("update", sentinel, condition))
+            operations = [Operation.insert_or_replace(row) for row in batch]
+            operations.append(Operation.insert(sentinel) if etag is None else Operation.merge(sentinel, etag))
             try:
-                results = await self._table.submit_transaction(operations)
-            except TableTransactionError as error:
-                if error.status_code in (404, 409, 412):
+                etag = await self._table.transaction(operations)
+            except StorageError as error:
+                if error.status in (404, 409, 412):
                     raise LostOwnership(f"the history of {instance_id!r} was written by somebody else") from error
                 raise
-            etag = str(results[-1]["etag"])
         assert etag is not None
         return etag, moved
 
     async def turn_into_generic(self, row: Row) -> None:
         """Rewind's mark: the event stands as a GenericEvent from now on, so that replay passes it over."""
-        changed = {name: value for name, value in row.items() if name != "etag"}
-        changed["Reason"] = f"Rewound: {row['EventType']}"
-        changed["EventType"] = EventKind.GenericEvent.name
-        await self._table.update_entity(
-            changed, mode=UpdateMode.REPLACE, etag=row["etag"], match_condition=MatchConditions.IfNotModified
-        )
+        changed = {**row, "Reason": f"Rewound: {row['EventType']}", "EventType": EventKind.GenericEvent.name}
+        await self._table.replace(changed, row[ETAG])
 
     async def delete(self, instance_id: str) -> None:
         """Delete all rows of an instance."""
         partition_key = escape_key(instance_id)
         keys = [row["RowKey"] async for row in self.rows(instance_id)]
         for start in range(0, len(keys), 100):
-            operations = [
-                ("delete", {"PartitionKey": partition_key, "RowKey": key}) for key in keys[start : start + 100]
-            ]
-            await self._table.submit_transaction(operations)
+            doomed = keys[start : start + 100]
+            await self._table.transaction(
+                [Operation.delete({"PartitionKey": partition_key, "RowKey": key}) for key in doomed]
+            )
         await self._payloads.delete_of(partition_key)
 
 
@@ -168,11 +155,7 @@ class InstanceStore:
 
     async def row(self, instance_id: str) -> Row | None:
         """Read the row, with its `etag`; None when there is none."""
-        try:
-            entity = await self._table.get_entity(escape_key(instance_id), "")
-        except ResourceNotFoundError:
-            return None
-        return {**entity, "etag": entity.metadata["etag"]}
+        return await self._table.get(escape_key(instance_id), "")
 
     async def put_pending(self, started: Event, input_url: str | None, replaced_etag: str | None) -> None:
         """Write the Pending row of an accepted start; a row that changed meanwhile wins, as with the real engine."""
@@ -194,18 +177,11 @@ class InstanceStore:
         }
         try:
             if replaced_etag is None:
-                await self._table.create_entity(row)
+                await self._table.insert(row)
             else:
-                await self._table.update_entity(
-                    row,
-                    mode=UpdateMode.REPLACE,
-                    etag=replaced_etag,
-                    match_condition=MatchConditions.IfNotModified,
-                )
-        except ResourceExistsError:
-            return  # the first checkpoint was quicker
-        except HttpResponseError as error:
-            if error.status_code not in (409, 412):
+                await self._table.replace(row, replaced_etag)
+        except StorageError as error:
+            if error.status not in (404, 409, 412):  # the first checkpoint was quicker
                 raise
 
     async def checkpoint(
@@ -250,14 +226,21 @@ class InstanceStore:
                 row |= {"RuntimeStatus": Status.RUNNING.value, "Output": event["Reason"]}
         await self._merge(row)
 
+    async def repair_ended(self, instance_id: str, completed: Event, execution_id: str | None) -> None:
+        """Bring a row that still shows its instance as live up to a history that has ended."""
+        row = await self.row(instance_id)
+        if row is None or execution_id is None or row.get("ExecutionId") != execution_id:
+            return
+        if not Status.parse(row.get("RuntimeStatus")).is_terminal:
+            await self.checkpoint(instance_id, execution_id, [completed], row.get("CustomStatus"), {})
+
     async def _merge(self, row: Row) -> None:
         for column in ("Input", "Output", "CustomStatus"):
             value = row.get(column)
             if isinstance(value, str) and not fits_column(value):
                 name = f"{row['PartitionKey']}/instance-{row['ExecutionId']}-{column}.json.gz"
                 row[column] = await self._payloads.save(name, value)
-        present = {name: value for name, value in row.items() if value is not None}
-        await self._table.upsert_entity(present, mode=UpdateMode.MERGE)
+        await self._table.insert_or_merge(row)
 
     async def reopen(self, instance_id: str) -> None:
         """Rewind's change of the row: Pending again, nothing else touched."""
@@ -267,25 +250,17 @@ class InstanceStore:
             "RuntimeStatus": Status.PENDING.value,
             "LastUpdatedTime": utcnow(),
         }
-        await self._table.update_entity(row, mode=UpdateMode.MERGE)
+        await self._table.merge(row)
 
     async def delete(self, instance_id: str) -> None:
         """Delete the row."""
-        await self._table.delete_entity(escape_key(instance_id), "")
+        await self._table.delete(escape_key(instance_id), "")
 
     async def page(
-        self, condition: str | None, select: list[str] | None, top: int, token: Any
-    ) -> tuple[list[Row], Any]:
+        self, condition: str | None, select: Sequence[str] | None, top: int, token: Token | None
+    ) -> tuple[list[Row], Token | None]:
         """One page of rows and the store's own continuation token."""
-        if condition:
-            pager = self._table.query_entities(condition, results_per_page=top, select=select)
-        else:
-            pager = self._table.list_entities(results_per_page=top, select=select)
-        pages: Any = pager.by_page(continuation_token=token)
-        async for page in pages:
-            rows = [dict(entity) async for entity in page]
-            return rows, pages.continuation_token
-        return [], None
+        return await self._table.page(condition, select=select, top=top, token=token)
 
     async def to_state(self, row: Row, *, fetch_input: bool = True, fetch_output: bool = True) -> InstanceState:
         """A row as the hub's clients see it."""
