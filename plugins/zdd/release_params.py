@@ -75,6 +75,36 @@ def package_params() -> dict[str, Param]:
     }
 
 
+def window_params() -> dict[str, Param]:
+    """When releases may happen."""
+    clock: dict[str, Any] = {"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$"}
+    return {
+        "window_from": Param(
+            "22:00",
+            **clock,
+            title="Window from",
+            description="HH:MM: no release begins before.",
+            section=GATES,
+        ),
+        "window_to": Param(
+            "05:00",
+            **clock,
+            title="Window to",
+            description="HH:MM: waits end then, and the run with them. Over midnight when it is the earlier time.",
+            section=GATES,
+        ),
+        "time_zone": Param(
+            "UTC",
+            type="string",
+            minLength=1,
+            maxLength=64,
+            title="Time zone",
+            description="IANA name, such as Europe/Berlin; daylight saving time is followed.",
+            section=GATES,
+        ),
+    }
+
+
 def gate_params() -> dict[str, Param]:
     """When to deploy and when to swap."""
     return {

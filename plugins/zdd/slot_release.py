@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,12 +60,13 @@ class SlotRelease:
     last: ReportReleaseOperator
 
 
-def slot_release(*, package: str, version: str, window_end: str = "") -> SlotRelease:
+def slot_release(*, package: str, version: str, window_end: str = "", before: Sequence[str] = ()) -> SlotRelease:
     """Build the tasks inside the current DAG.
 
     :param package: template of the package's address.
     :param version: template of its version.
     :param window_end: template of the ISO time at which waits end as skipped; empty: there is no window.
+    :param before: tasks that the DAG puts before the lock, for the report.
     """
     app = params("resource_group", "app_name", "slot_name", "azure_conn_id", "storage_conn_id")
     gate = params("settle_seconds", "poll_seconds", "status_source", "never_started")
@@ -131,7 +133,7 @@ def slot_release(*, package: str, version: str, window_end: str = "") -> SlotRel
         task_id="verify_production", verify="production", probe_path=PARAM("probe_path"), **app
     )
     swap_back = SwapBackOperator(task_id="swap_back", trigger_rule=TriggerRule.ONE_FAILED, **app)
-    report = ReportReleaseOperator(task_id="report", order=ORDER, trigger_rule=TriggerRule.ALL_DONE, **app)
+    report = ReportReleaseOperator(task_id="report", order=(*before, *ORDER), trigger_rule=TriggerRule.ALL_DONE, **app)
     unlock = UnlockAppOperator(task_id="unlock", **app)
 
     lock >> inspect >> check >> wait_staging

@@ -75,7 +75,7 @@ def test_a_lock_past_its_expiry_is_not_touched_even_by_its_owner(store, clock, k
 def test_the_epoch_goes_up_over_unlock_so_that_an_earlier_try_stays_out(store, key):
     first = store.lock(key, "run-1", expires_at=START + HOUR)
     assert store.unlock(key, "run-1", first.epoch)
-    with pytest.raises(Conflict, match="nobody holds it"):
+    with pytest.raises(Conflict, match="nobody holds the lock"):
         store.touch(first, "swapping")
     assert store.lock(key, "run-1b", expires_at=START + HOUR).epoch == first.epoch + 1
 

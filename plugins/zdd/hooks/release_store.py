@@ -11,13 +11,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from zdd import settings
+from zdd.core.locks import LockAct, LockRow, decide_lock, why_not_act
 from zdd.exceptions import BadInput, Conflict, Unknown
 from zdd.hooks.azure import quiet_azure_logs
 
@@ -28,6 +29,8 @@ LOCKS, RELEASES, INTENTS = "zddLocks", "zddReleases", "zddIntents"
 LOCK_ROW = "lock"
 # A property of a table row holds at most 32 K characters; evidence is meant to be small.
 MAX_TEXT = 30_000
+# How often a write that somebody was quicker with is tried again.
+TRIES = 5
 
 
 def utcnow() -> datetime:
@@ -103,31 +106,33 @@ class ReleaseStore:
     def lock(self, key: str, owner: str, *, expires_at: datetime, purpose: str = "") -> Lock:
         """Take the app's lock, or take it again (a retry). Raises Conflict that says who holds it and since when."""
         with _translated():
-            for _ in range(5):
+            for _ in range(TRIES):
                 now = self._clock()
                 row = self._read(LOCKS, key, LOCK_ROW)
-                taken_from = None
-                if row is None:
-                    epoch, since = 1, now
-                elif row.get("Owner") == owner:
-                    epoch, since = int(row["Epoch"]), _when(row["Since"])
-                else:
-                    holder = row.get("Owner") or None
-                    if holder and _when(row["ExpiresAt"]) > now:
-                        raise held(row, now)
-                    epoch, since, taken_from = int(row["Epoch"]) + 1, now, holder
+                known = _lock_row(row)
+                decision = decide_lock(known, owner, now=now)
+                if decision.act is LockAct.REFUSE:
+                    raise Conflict(
+                        "The app is locked by another release",
+                        expected="an app that no release works on",
+                        found=decision.reason,
+                        do="wait for that run to end, or end it",
+                    )
+                kept = known if decision.act is LockAct.KEEP else None
+                since = kept.since if kept else now
                 entity = {
                     "PartitionKey": key,
                     "RowKey": LOCK_ROW,
                     "Owner": owner,
-                    "Epoch": epoch,
+                    "Epoch": decision.epoch,
                     "Since": since.isoformat(),
                     "ExpiresAt": expires_at.isoformat(),
                     "TouchedAt": now.isoformat(),
                     "Purpose": purpose,
                 }
                 if self._write(LOCKS, entity, row):
-                    return Lock(key, owner, epoch, since, expires_at, taken_from)
+                    taken_from = known.owner if known and decision.act is LockAct.TAKE_OVER else None
+                    return Lock(key, owner, decision.epoch, since, expires_at, taken_from)
             raise Conflict("The app's lock changes faster than it can be taken", do="try again")
 
     def touch(self, lock: Lock, doing: str) -> None:
@@ -138,20 +143,13 @@ class ReleaseStore:
         with _translated():
             row = self._read(LOCKS, lock.app_key, LOCK_ROW)
             now = self._clock()
-            if row is None or row.get("Owner") != lock.owner or int(row["Epoch"]) != lock.epoch:
-                found = _holder(row)
+            problem = why_not_act(_lock_row(row), lock.owner, lock.epoch, now=now)
+            if problem:
                 raise Conflict(
-                    f"Not {doing}: the lock of {lock.app_key} is no longer this release's",
-                    expected=f"owner {lock.owner}, epoch {lock.epoch}",
-                    found=found,
+                    f"Not {doing}: this release may no longer change the app",
+                    expected=f"its lock, owner {lock.owner}, epoch {lock.epoch}",
+                    found=problem,
                     do="look at the run that holds it; start this release again when it is over",
-                )
-            if _when(row["ExpiresAt"]) <= now:
-                raise Conflict(
-                    f"Not {doing}: the lock of {lock.app_key} has expired",
-                    expected="a release that ends before its lock does",
-                    found=f"expired at {row['ExpiresAt']}",
-                    do="start the release again",
                 )
             changed = dict(row) | {"TouchedAt": now.isoformat(), "Doing": doing}
             if not self._write(LOCKS, changed, row):
@@ -160,7 +158,7 @@ class ReleaseStore:
     def unlock(self, key: str, owner: str, epoch: int | None = None) -> bool:
         """Give the lock back. False, and nothing changed, when it is somebody else's (or nobody's)."""
         with _translated():
-            for _ in range(5):
+            for _ in range(TRIES):
                 row = self._read(LOCKS, key, LOCK_ROW)
                 if row is None or row.get("Owner") != owner or (epoch is not None and int(row["Epoch"]) != epoch):
                     return False
@@ -172,10 +170,8 @@ class ReleaseStore:
     def holder(self, key: str) -> Lock | None:
         """The lock as it stands, or None when nobody holds it."""
         with _translated():
-            row = self._read(LOCKS, key, LOCK_ROW)
-        if row is None or not row.get("Owner"):
-            return None
-        return Lock(key, row["Owner"], int(row["Epoch"]), _when(row["Since"]), _when(row["ExpiresAt"]))
+            row = _lock_row(self._read(LOCKS, key, LOCK_ROW))
+        return Lock(key, row.owner, row.epoch, row.since, row.expires_at) if row and row.owner else None
 
     # --- intents ---------------------------------------------------------------------------------------------------
 
@@ -213,7 +209,7 @@ class ReleaseStore:
         self, key: str, release_id: str, action: str, change: Mapping[str, Any], detail: Mapping[str, Any] | None
     ) -> None:
         with _translated():
-            for _ in range(5):
+            for _ in range(TRIES):
                 row = self._read(INTENTS, key, _intent_row(release_id, action))
                 base = dict(row) if row else {"StartedAt": self._clock().isoformat(), "ReleaseId": release_id}
                 entity = base | {"PartitionKey": key, "RowKey": _intent_row(release_id, action), "Action": action}
@@ -229,7 +225,7 @@ class ReleaseStore:
     def record_release(self, key: str, release_id: str, state: str, **facts: Any) -> None:
         """Write the release's state and facts (package, version, sha256, reason); older facts stay."""
         with _translated():
-            for _ in range(5):
+            for _ in range(TRIES):
                 row = self._read(RELEASES, key, _key(release_id))
                 now = self._clock().isoformat()
                 base = dict(row) if row else {"StartedAt": now}
@@ -296,24 +292,15 @@ def _when(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _holder(row: Any) -> str:
+def _lock_row(row: Any) -> LockRow | None:
     if row is None:
-        return "no lock row"
-    if not row.get("Owner"):
-        return f"nobody holds it, epoch {row['Epoch']}"
-    return f"owner {row['Owner']}, epoch {row['Epoch']}, since {row['Since']}"
-
-
-def held(row: Mapping[str, Any], now: datetime) -> Conflict:
-    """Say who holds a lock, since when and until when at most."""
-    since = _when(row["Since"])
-    minutes = max(0, int((now - since) / timedelta(minutes=1)))
-    doing = f", last doing: {row['Doing']}" if row.get("Doing") else ""
-    return Conflict(
-        "The app is locked by another release",
-        expected="an app that no release works on",
-        found=f"{row['Owner']} holds it since {row['Since']} ({minutes} min){doing}",
-        do=f"wait for that run to end, or end it; the lock expires at {row['ExpiresAt']} at the latest",
+        return None
+    return LockRow(
+        row.get("Owner") or None,
+        int(row["Epoch"]),
+        _when(row["Since"]),
+        _when(row["ExpiresAt"]),
+        str(row.get("Doing") or ""),
     )
 
 

@@ -10,10 +10,12 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from zdd.exceptions import BadInput
-from zdd.operators.base import as_bool
+from zdd.operators.base import as_bool, leave_reason
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+NOT_ASKED = ("No approval is asked for here",)
 
 
 class ReleaseApprovalOperator(ApprovalOperator):
@@ -37,7 +39,7 @@ class ReleaseApprovalOperator(ApprovalOperator):
         except BadInput as error:
             raise AirflowFailException(str(error)) from error
         if not needed:
-            raise AirflowSkipException("No approval is asked for here")
+            raise AirflowSkipException(NOT_ASKED[0])
         self.log.info("Waiting for a person: %s", self.subject)
         return super().execute(context)
 
@@ -46,6 +48,8 @@ class ReleaseApprovalOperator(ApprovalOperator):
         try:
             answer = super().execute_complete(context, event)
         except HITLRejectException as error:
-            raise AirflowFailException(f"Rejected by a person: {self.subject}") from error
+            reason = f"Rejected by a person: {self.subject}"
+            leave_reason(context, reason)
+            raise AirflowFailException(reason) from error
         self.log.info("Approved by %s", (event.get("responded_by_user") or {}).get("name", "a person"))
         return {"approved": True, "by": (answer.get("responded_by_user") or {}).get("name")}

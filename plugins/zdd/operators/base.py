@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from zdd import settings
-from zdd.exceptions import BadInput, DeadlinePassed, ReleaseFailed
+from zdd.exceptions import BadInput, DeadlinePassed, ReleaseFailed, ZddError
 from zdd.hooks.azure import AzureHook
 from zdd.hooks.function_app import FunctionAppHook
 from zdd.hooks.release_store import Lock, ReleaseStore, ReleaseStoreHook, app_key
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 LOCK_TASK = "lock"
+# XCom key under which a task that fails or skips leaves its reason for the report.
+REASON = "reason"
 
 
 def as_bool(name: str, value: Any) -> bool:
@@ -49,6 +51,24 @@ def as_choice(name: str, value: Any, allowed: Collection[str]) -> str:
         expected = " | ".join(allowed)
         raise BadInput(f"Parameter {name} is not known", expected=expected, found=repr(value), do="choose one")
     return str(value)
+
+
+def guarded(context: Context, work: Callable[..., Any], *args: Any) -> Any:
+    """Call `work(context, *args)`; leave the reason of its end for the report; what no retry can heal ends at once."""
+    try:
+        return work(context, *args)
+    except (BadInput, DeadlinePassed, ReleaseFailed) as error:
+        leave_reason(context, str(error))
+        raise AirflowFailException(str(error)) from error
+    except (AirflowSkipException, AirflowFailException, ZddError) as error:
+        leave_reason(context, str(error))
+        raise
+
+
+def leave_reason(context: Context, reason: str) -> None:
+    """Leave the reason of a task's end where the report finds it."""
+    if "ti" in context:
+        context["ti"].xcom_push(key=REASON, value=reason[:2000])
 
 
 class ReleaseOperator(BaseOperator):
@@ -81,17 +101,11 @@ class ReleaseOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Act; turn an error that no retry can heal into one that Airflow does not retry."""
-        return self._guarded(self.act, context)
+        return guarded(context, self.act)
 
     def act(self, context: Context) -> Any:
         """Do the operator's work; overridden."""
         raise NotImplementedError
-
-    def _guarded(self, work: Any, *args: Any) -> Any:
-        try:
-            return work(*args)
-        except (BadInput, DeadlinePassed, ReleaseFailed) as error:
-            raise AirflowFailException(str(error)) from error
 
     # --- where ----------------------------------------------------------------------------------------------------
 
@@ -149,3 +163,8 @@ class ReleaseOperator(BaseOperator):
     def result_of(self, context: Context, task_id: str) -> Any:
         """What an earlier task of this run returned, or None (skipped, or not there)."""
         return context["ti"].xcom_pull(task_ids=task_id)
+
+    def reason_of(self, context: Context, task_id: str) -> str | None:
+        """The reason that a task which failed or skipped has left, or None."""
+        reason = context["ti"].xcom_pull(task_ids=task_id, key=REASON)
+        return str(reason) if reason else None

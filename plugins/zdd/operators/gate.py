@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from zdd import settings
 from zdd.core.gate import SettleRule, Watch
 from zdd.exceptions import BadInput, DeadlinePassed, Unknown
 from zdd.hooks.slot_drain import TABLES, Observed, SlotDrain, utcnow
 from zdd.hooks.slot_reader import SlotName
-from zdd.operators.base import ReleaseOperator, as_number
+from zdd.operators.base import ReleaseOperator, as_number, guarded
 from zdd.triggers.task_hub import ERROR, OPEN, TaskHubDrainedTrigger
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ class GatedOperator(ReleaseOperator):
         """Defer until the hub has settled once more; the deadline of the wait before stays the deadline."""
         deadline = datetime.fromisoformat(str(gate["deadline"]))
         if utcnow() >= deadline:
-            raise self.too_late(deadline, seen.reason)
+            raise self.too_late(gate, seen.reason)
         self.log.info(
             "%s has work again since the wait ended (%s): waiting on until %s",
             self.gated.label,
@@ -134,18 +136,20 @@ class GatedOperator(ReleaseOperator):
         assert event is not None
         self._watch = Watch.from_json(event.get("watch"))
         if status != OPEN:
-            return self._guarded(self.deadline_passed, context, event)
-        return self._guarded(self.act, context)
+            return guarded(context, self.deadline_passed, event)
+        return guarded(context, self.act)
 
     def deadline_passed(self, context: Context, event: Mapping[str, Any]) -> Any:
-        """The second wait ended at its deadline; a policy may override this."""
-        raise self.too_late(datetime.fromisoformat(str(self.gate(context)["deadline"])), str(event.get("reason")))
+        """The second wait ended at its deadline."""
+        raise self.too_late(self.gate(context), str(event.get("reason")))
 
-    def too_late(self, deadline: datetime, reason: str) -> DeadlinePassed:
-        """The error of a deadline that passed between the wait and the act."""
-        return DeadlinePassed(
+    def too_late(self, gate: Mapping[str, Any], reason: str) -> DeadlinePassed | AirflowSkipException:
+        """The error of a deadline that passed between the wait and the act; a window that closes ends without one."""
+        deadline = datetime.fromisoformat(str(gate["deadline"]))
+        passed = DeadlinePassed(
             f"{self.gated.label} had work again when it was to be changed, and the deadline has passed",
             expected=f"a drained hub by {deadline.isoformat(timespec='seconds')}",
             found=reason,
             do="look at the instances named, then start the release again",
         )
+        return AirflowSkipException(f"The release window closed: {passed}") if gate.get("window_closes") else passed

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zdd.core.gate import Watch
 from zdd.core.release import ReleaseState
 from zdd.exceptions import ReleaseFailed, ZddError
 from zdd.hooks.slot_drain import Observed, SlotDrain
+from zdd.operators.approval import NOT_ASKED
 from zdd.operators.base import LOCK_TASK, ReleaseOperator
 from zdd.operators.package import INSPECT_TASK
 
@@ -22,20 +24,28 @@ NOTHING = "nothing to release"
 FAILED_STATES = ("failed", "shutdown", "removed")
 
 
-def outcome_of(states: Mapping[str, str | None], *, swap: str, verify: str, swap_back: str) -> tuple[str, str]:
-    """How a release ended, and why, from the states of its tasks."""
-    failed = [task for task, state in states.items() if state in FAILED_STATES]
-    skipped = [task for task, state in states.items() if state == "skipped"]
+@dataclass(frozen=True)
+class Ending:
+    """How a release ended, at which task, and in words."""
+
+    outcome: str
+    task_id: str | None
+    text: str
+
+
+def ending_of(states: Mapping[str, str | None], *, swap: str, verify: str, swap_back: str) -> Ending:
+    """How a release ended, from the states of its tasks in the order in which they run."""
+    failed = next((task for task, state in states.items() if state in FAILED_STATES), None)
     if states.get(swap_back) == "success":
-        return ROLLED_BACK, f"{verify} failed, production was swapped back"
+        return Ending(ROLLED_BACK, failed, f"{failed or verify} failed, production was swapped back")
     if states.get(verify) == "success":
-        return LIVE, "production runs the package"
+        return Ending(LIVE, None, "production runs the package")
     if failed:
-        return STOPPED, f"failed at {', '.join(failed)}"
+        return Ending(STOPPED, failed, f"failed at {failed}")
     if states.get(swap) == "skipped":
-        first = next((task for task in states if task in skipped), swap)
-        return NOTHING, f"ended without a release at {first}"
-    return STOPPED, f"{swap} was not reached"
+        # A task that was skipped though the one before it had succeeded skipped itself, and left its reason.
+        return Ending(NOTHING, None, "ended without a release")
+    return Ending(STOPPED, swap, f"{swap} was not reached")
 
 
 class ReportReleaseOperator(ReleaseOperator):
@@ -63,9 +73,8 @@ class ReportReleaseOperator(ReleaseOperator):
         """Say what came of the release."""
         found = self._states(context)
         states = {task: found.get(task) for task in self.order}
-        outcome, reason = outcome_of(
-            states, swap=self.swap_task, verify=self.verify_task, swap_back=self.swap_back_task
-        )
+        ending = ending_of(states, swap=self.swap_task, verify=self.verify_task, swap_back=self.swap_back_task)
+        outcome, reason = ending.outcome, self._reason(context, ending)
         package = self.result_of(context, INSPECT_TASK) or {}
         what = f"{self.app_name} {package.get('version', '')}".strip()
         locked = self.result_of(context, LOCK_TASK)
@@ -83,6 +92,15 @@ class ReportReleaseOperator(ReleaseOperator):
                 f"Release of {what}: {outcome}", found=reason, do="read the log of the task named, then start again"
             )
         return {"outcome": outcome, "reason": reason, "version": package.get("version"), "stragglers": stragglers}
+
+    def _reason(self, context: Context, ending: Ending) -> str:
+        """The ending with the words of the task that brought it."""
+        if ending.outcome == LIVE:
+            return ending.text
+        asked = [ending.task_id] if ending.task_id else self.order
+        told = [self.reason_of(context, task_id) for task_id in asked]
+        words = [text for text in told if text and text not in NOT_ASKED]
+        return f"{ending.text}: {words[0]}" if words else ending.text
 
     def _states(self, context: Context) -> Mapping[str, str | None]:
         run = context["dag_run"]

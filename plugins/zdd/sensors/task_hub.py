@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from zdd import settings
 from zdd.core.gate import Gate, SettleRule, Watch, decide
-from zdd.exceptions import BadInput, DeadlinePassed, Unknown
+from zdd.exceptions import DeadlinePassed, Unknown
 from zdd.hooks.azure import AzureHook
 from zdd.hooks.slot_drain import STATUS_SOURCES, TABLES, Observed, SlotDrain, utcnow
 from zdd.hooks.slot_reader import SlotName, slot_name
-from zdd.operators.base import as_choice, as_number
+from zdd.operators.base import as_choice, as_number, guarded
 from zdd.triggers.task_hub import DEADLINE, ERROR, OPEN, TaskHubDrainedTrigger, gate_event
 
 if TYPE_CHECKING:
@@ -133,13 +133,13 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Look once; return, defer to the trigger, or (not deferrable) poke on in this slot of the worker."""
-        try:
-            as_choice("before_swap", self.before_swap, (DRAINED, HANDOVER))
-            as_choice("on_drain_deadline", self.on_deadline, (FAIL, HANDOVER, TERMINATE))
-            as_choice("status_source", self.status_source, STATUS_SOURCES)
-            deadline = self.deadline(context)
-        except BadInput as error:
-            raise AirflowFailException(str(error)) from error
+        return guarded(context, self._start)
+
+    def _start(self, context: Context) -> Any:
+        as_choice("before_swap", self.before_swap, (DRAINED, HANDOVER))
+        as_choice("on_drain_deadline", self.on_deadline, (FAIL, HANDOVER, TERMINATE))
+        as_choice("status_source", self.status_source, STATUS_SOURCES)
+        deadline = self.deadline(context)
         seen = self._look()
         if self.before_swap == HANDOVER:
             return self._hand_over(seen, deadline)
@@ -183,8 +183,11 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(True, self._finish(_event(gate, seen, deadline)))
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """Resume after the trigger's event."""
+        return guarded(context, self._complete, event)
+
+    def _complete(self, _context: Context, event: Mapping[str, Any] | None) -> Any:
         if not event or event.get("status") == ERROR:
             # Retried: the deadline stays where it is.
             raise Unknown(
@@ -216,7 +219,7 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
             self.target.label,
             seen.reason,
         )
-        return _result(HANDOVER, _event(Gate.OPEN, seen, deadline))
+        return self._result(HANDOVER, _event(Gate.OPEN, seen, deadline))
 
     def _finish(self, event: Mapping[str, Any]) -> dict[str, Any]:
         deadline = datetime.fromisoformat(str(event["deadline"]))
@@ -224,20 +227,28 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
             self.log.warning("%s: %s", self.target.label, warning)
         if event["status"] == OPEN:
             self.log.info("%s has drained: %s (%s)", self.target.label, event["reason"], event["hub"])
-            return _result(DRAINED, event)
+            return self._result(DRAINED, event)
         passed = DeadlinePassed(
             f"{self.target.label} had not drained by {_clock(deadline)}",
             expected=f"{self.zeros} proofs of zero, {self.rule.apart.total_seconds():.0f} s apart",
             found=blockers(event),
             do="look at the instances named, let them finish or end them, then start the release again",
         )
-        if self.window_end and deadline == datetime.fromisoformat(self.window_end):
+        if self._window_closes(deadline):
             self.log.warning("The release window closed before %s had drained: %s", self.target.label, passed)
             raise AirflowSkipException(f"The release window closed at {_clock(deadline)}: {passed}")
         if self.on_deadline == FAIL:
-            raise AirflowFailException(str(passed))
+            raise passed
         self.log.warning("%s. The release goes on by the policy on_drain_deadline = %s", passed, self.on_deadline)
-        return _result(self.on_deadline, event)
+        return self._result(self.on_deadline, event)
+
+    def _window_closes(self, deadline: datetime) -> bool:
+        return bool(self.window_end) and deadline == datetime.fromisoformat(self.window_end)
+
+    def _result(self, outcome: str, event: Mapping[str, Any]) -> dict[str, Any]:
+        kept = ("state", "reason", "hub", "began", "evidence", "watch", "deadline")
+        closes = self._window_closes(datetime.fromisoformat(str(event["deadline"])))
+        return {"outcome": outcome, **{key: event.get(key) for key in kept}, "window_closes": closes}
 
 
 def blockers(event: Mapping[str, Any]) -> str:
@@ -259,11 +270,6 @@ def _age(seconds: float) -> str:
 
 def _event(gate: Gate, seen: Observed, deadline: datetime) -> dict[str, Any]:
     return gate_event(OPEN if gate is Gate.OPEN else DEADLINE, seen, deadline.isoformat())
-
-
-def _result(outcome: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("state", "reason", "hub", "began", "evidence", "watch", "deadline")
-    return {"outcome": outcome, **{key: event.get(key) for key in kept}}
 
 
 def _clock(moment: datetime) -> str:
