@@ -57,7 +57,9 @@ def host_environment(
         "WEBSITE_SITE_NAME": site.name,
         "WEBSITE_SLOT_NAME": "Production" if slot.is_production else slot.name,
         "WEBSITE_HOSTNAME": hostname(slot, public_host),
-        "WEBSITE_INSTANCE_ID": hashlib.sha256(f"{site.name}/{internal_token}".encode()).hexdigest(),
+        # The machine's identity: it goes with the code, so that a restarted host takes its own leases up at once, and
+        # two hosts that wear the same slot's name in the middle of a swap are still two.
+        "WEBSITE_INSTANCE_ID": hashlib.sha256(f"{site.name}/{slot.volume}".encode()).hexdigest(),
         "WEBSITE_RESOURCE_GROUP": site.resource_group,
         "WEBSITE_OWNER_NAME": f"{site.subscription}+{site.resource_group}-{site.location}webspace",
         "WEBSITE_SKU": plan.tier if plan else "Dynamic",

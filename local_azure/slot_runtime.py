@@ -46,6 +46,7 @@ class SlotRuntime:
         self._failures = 0
         self._closed = False
         self._worker: asyncio.Task[None] | None = None
+        self._starting: asyncio.Task[HostProcess] | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._change = asyncio.Event()
 
@@ -109,6 +110,8 @@ class SlotRuntime:
         else:
             log.info("%s: stops: %s", self.label, reason)
         self._wanted += 1
+        if self._starting is not None:
+            self._starting.cancel()  # it would come up with settings or content of before
         if self.serving is not None:
             self._retire(self.serving)
             self.serving = None
@@ -151,9 +154,15 @@ class SlotRuntime:
 
     async def _try_start(self) -> HostProcess | None:
         began = time.monotonic()
+        self._starting = asyncio.ensure_future(self._start_host())
         try:
-            host = await self._start_host()
-        except (HostDidNotStart, OSError) as error:
+            host = await self._starting
+        except asyncio.CancelledError:
+            worker = asyncio.current_task()
+            if worker is not None and worker.cancelling():
+                raise  # the slot is closed
+            return None  # a newer restart wants another host
+        except (HostDidNotStart, OSError, ValueError) as error:
             self._failures += 1
             self.failure = str(error)
             pause = min(2.0 ** (self._failures - 1), LONGEST_PAUSE_SECONDS)
@@ -162,6 +171,8 @@ class SlotRuntime:
             )
             self._retry = asyncio.get_running_loop().call_later(pause, self.restart_soon, "another try")
             return None
+        finally:
+            self._starting = None
         self.failure = None
         log.info("%s: host is up after %.1f s (pid %d)", self.label, time.monotonic() - began, host.pid)
         return host

@@ -30,8 +30,10 @@ async def ask_host(call: Call, path: str, *, method: str = "GET", body: bytes | 
     except HostUnavailable as problem:
         raise arm_error(503, "ServiceUnavailable", f"The Functions host does not answer: {problem}") from None
     try:
-        content_type = {"Content-Type": "application/json"} if body else {}
-        return await host.call(method, path, headers=content_type, content=body)
+        headers = {"X-Forwarded-Host": call.cloud.hostname(call.slot()), "X-Forwarded-Proto": "http"}
+        if body:
+            headers["Content-Type"] = "application/json"
+        return await host.call(method, path, headers=headers, content=body)
     except httpx.HTTPError as problem:
         message = f"Encountered an error ({type(problem).__name__}) from host runtime."
         raise arm_error(502, "BadGateway", message) from None
