@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
 
-from azure.core.exceptions import HttpResponseError
-
 from local_azure.engine import requests
 from local_azure.engine.code import EntityId, HistoryEvent
 from local_azure.engine.errors import (
@@ -30,9 +28,9 @@ from local_azure.engine.names import SENTINEL, check_instance_id
 from local_azure.engine.orchestration import new_execution_id
 from local_azure.engine.parts import HubParts
 from local_azure.engine.settings import HubSettings
-from local_azure.engine.storage import ResponseHook
-from local_azure.engine.tables import Row
+from local_azure.engine.table_client import Row, Token
 from local_azure.engine.times import utcnow
+from local_azure.engine.wire import ExchangeHook, StorageError
 
 _WITHOUT_PAYLOADS = [
     "PartitionKey",
@@ -59,9 +57,9 @@ class TaskHub:
     Use it as an async context manager, or call `close`. Errors are those of `errors.py`.
     """
 
-    def __init__(self, settings: HubSettings, *, on_response: ResponseHook | None = None) -> None:
+    def __init__(self, settings: HubSettings, *, on_exchange: ExchangeHook | None = None) -> None:
         self.settings = settings
-        self._on_response = on_response
+        self._on_exchange = on_exchange
         self._opened: HubParts | None = None
 
     async def __aenter__(self) -> TaskHub:
@@ -80,7 +78,7 @@ class TaskHub:
 
     async def _parts(self) -> HubParts:
         if self._opened is None:
-            self._opened = HubParts(self.settings, self._on_response)
+            self._opened = HubParts(self.settings, self._on_exchange)
         await self._opened.storage.ensure_hub()
         return self._opened
 
@@ -177,8 +175,8 @@ class TaskHub:
             select += ["Output"] if condition.fetch_output else []
         try:
             rows, following = await parts.instances.page(text, select, top, _decode_token(token))
-        except HttpResponseError as error:
-            if token is None or error.status_code != 400:
+        except StorageError as error:
+            if token is None or error.status != 400:
                 raise
             raise BadContinuationToken("expected a token that an earlier page gave, found another") from error
         return rows, _encode_token(following)
@@ -340,19 +338,19 @@ def _entity(state: InstanceState) -> EntityState | None:
     return EntityState(entity.name, entity.key, body.get("state"), bool(body.get("exists")), state.last_updated_time)
 
 
-def _encode_token(token: object) -> str | None:
+def _encode_token(token: Token | None) -> str | None:
     if not token:
         return None
     return base64.b64encode(json.dumps(token).encode()).decode()
 
 
-def _decode_token(token: str | None) -> object:
+def _decode_token(token: str | None) -> Token | None:
     if not token:
         return None
     try:
         decoded = json.loads(base64.b64decode(token, validate=True))
     except (binascii.Error, ValueError) as error:
         raise BadContinuationToken("expected a token that an earlier page gave, found another") from error
-    if not isinstance(decoded, dict | list | str):
+    if not isinstance(decoded, dict):
         raise BadContinuationToken("expected a token that an earlier page gave, found another")
     return decoded

@@ -9,16 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
-
-from azure.core import MatchConditions
-from azure.core.exceptions import AzureError, HttpResponseError
-from azure.data.tables import UpdateMode
-from azure.data.tables.aio import TableClient
 
 from local_azure.engine.control import Control
 from local_azure.engine.settings import HubSettings
+from local_azure.engine.table_client import ETAG, Row, Table
 from local_azure.engine.times import utcnow
+from local_azure.engine.wire import StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +35,7 @@ class Lease:
     etag: str = ""
 
     @classmethod
-    def from_row(cls, row: Any) -> Lease:
+    def from_row(cls, row: Row) -> Lease:
         """Read a row."""
         return cls(
             queue=row["RowKey"],
@@ -49,12 +45,12 @@ class Lease:
             last_renewal=row.get("LastRenewal"),
             expires_at=row.get("ExpiresAt"),
             is_draining=bool(row.get("IsDraining")),
-            etag=row.metadata["etag"],
+            etag=row[ETAG],
         )
 
-    def to_row(self) -> dict[str, Any]:
+    def to_row(self) -> Row:
         """The row to write; columns that are null are left out and so gone after the replace."""
-        row = {
+        return {
             "PartitionKey": "",
             "RowKey": self.queue,
             "CurrentOwner": self.current_owner,
@@ -64,7 +60,6 @@ class Lease:
             "ExpiresAt": self.expires_at,
             "IsDraining": self.is_draining,
         }
-        return {name: value for name, value in row.items() if value is not None}
 
     def is_free(self, now: datetime) -> bool:
         """Whether nobody holds it."""
@@ -144,7 +139,7 @@ def _steal(leases: Sequence[Lease], me: str, own: set[str]) -> list[Lease]:
 class Partitions:
     """Keeps this worker's leases and tells `Control` which queues are its own."""
 
-    def __init__(self, settings: HubSettings, table: TableClient, control: Control) -> None:
+    def __init__(self, settings: HubSettings, table: Table, control: Control) -> None:
         self._settings = settings
         self._table = table
         self._control = control
@@ -168,12 +163,12 @@ class Partitions:
             await asyncio.sleep(min(_BUSY_INTERVAL, regular) if changing else regular)
             try:
                 changing = await self._look()
-            except AzureError as error:
+            except StorageError as error:
                 logger.warning("could not renew the leases of %s, trying again: %s", self._settings.hub_name, error)
                 changing = True
 
     async def _look(self) -> bool:
-        leases = [Lease.from_row(row) async for row in self._table.list_entities()]
+        leases = [Lease.from_row(row) async for row in self._table.query()]
         now = utcnow()
         planned = plan(leases, self._settings.worker_id, now, self._settings.lease_duration, frozenset(self._drained))
         written = await asyncio.gather(*(self._write(lease) for lease in planned.writes))
@@ -192,14 +187,9 @@ class Partitions:
     async def _write(self, lease: Lease) -> bool:
         """Write a lease; False when somebody else was quicker."""
         try:
-            await self._table.update_entity(
-                lease.to_row(),
-                mode=UpdateMode.REPLACE,
-                etag=lease.etag,
-                match_condition=MatchConditions.IfNotModified,
-            )
-        except HttpResponseError as error:
-            if error.status_code not in (404, 412):
+            await self._table.replace(lease.to_row(), lease.etag)
+        except StorageError as error:
+            if error.status not in (404, 412):
                 raise
             return False
         return True
@@ -212,15 +202,15 @@ class Partitions:
             self._task = None
         if not graceful:
             return
-        with contextlib.suppress(AzureError):  # storage is away: the leases expire by themselves
+        with contextlib.suppress(StorageError):  # storage is away: the leases expire by themselves
             await self._mark(is_draining=True, owner=self._settings.worker_id)
         await asyncio.gather(*(self._control.disown(queue) for queue in self._owned))
-        with contextlib.suppress(AzureError):
+        with contextlib.suppress(StorageError):
             await self._mark(is_draining=False, owner=None)
         self._owned.clear()
 
     async def _mark(self, *, is_draining: bool, owner: str | None) -> None:
-        async for row in self._table.list_entities():
+        async for row in self._table.query():
             lease = Lease.from_row(row)
             if lease.current_owner == self._settings.worker_id:
                 following = lease.next_owner if owner is None else owner

@@ -8,8 +8,9 @@ import weakref
 from local_azure.engine.blobs import LargePayloads
 from local_azure.engine.queues import HubQueues, Wakeups
 from local_azure.engine.settings import HubSettings
-from local_azure.engine.storage import HubStorage, ResponseHook
+from local_azure.engine.storage import HubStorage
 from local_azure.engine.tables import HistoryStore, InstanceStore
+from local_azure.engine.wire import ExchangeHook
 
 # Clients and workers of one hub in one event loop wake each other, so that a start is taken at once.
 _wakeups: weakref.WeakValueDictionary[tuple[int, str, str], Wakeups] = weakref.WeakValueDictionary()
@@ -27,9 +28,9 @@ def shared_wakeups(settings: HubSettings) -> Wakeups:
 class HubParts:
     """Opened in a running event loop."""
 
-    def __init__(self, settings: HubSettings, on_response: ResponseHook | None = None) -> None:
+    def __init__(self, settings: HubSettings, on_exchange: ExchangeHook | None = None) -> None:
         self.settings = settings
-        self.storage = HubStorage(settings, on_response)
+        self.storage = HubStorage(settings, on_exchange)
         self.payloads = LargePayloads(self.storage)
         self.wakeups = shared_wakeups(settings)
         self.queues = HubQueues(self.storage, self.payloads, self.wakeups)

@@ -8,10 +8,9 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 
-from azure.core.exceptions import AzureError
-
 from local_azure.engine.queues import HubQueues, Taken, Wakeups
 from local_azure.engine.settings import HubSettings
+from local_azure.engine.wire import StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ class Poller:
         while True:
             try:
                 count = await take(self._queue)
-            except AzureError as error:
+            except StorageError as error:
                 logger.warning("could not read queue %s, trying again: %s", self._queue, error)
                 count = 0
             delay = _MIN_DELAY if count else min(delay * _GROWTH, max(self._max_delay, _MIN_DELAY))
@@ -58,5 +57,5 @@ async def _renew(queues: HubQueues, batch: Sequence[Taken], hidden: timedelta) -
         for taken in batch:
             try:
                 await queues.renew(taken, hidden)
-            except AzureError as error:
+            except StorageError as error:
                 logger.warning("could not renew message %s of %s: %s", taken.id, taken.queue, error)

@@ -6,18 +6,18 @@ import asyncio
 import logging
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 
 from local_azure.engine import messages
 from local_azure.engine.blobs import LargePayloads, fits_message, message_blob_name
 from local_azure.engine.messages import Message
 from local_azure.engine.storage import HubStorage
+from local_azure.engine.wire import StorageError
 
 logger = logging.getLogger(__name__)
 
-NEVER_EXPIRES = -1
 MAX_HIDDEN_SECONDS = 7 * 24 * 3600
 MAX_ABANDON_SECONDS = 600
 BATCH = 32  # the most that one request may take
@@ -99,9 +99,7 @@ class HubQueues:
             url = await self._payloads.save(name, text)
             text = messages.pointer_json(name)
         hidden = min(max(hidden_seconds, 0), MAX_HIDDEN_SECONDS)
-        await self._storage.queue(queue).send_message(
-            text, visibility_timeout=hidden or None, time_to_live=NEVER_EXPIRES
-        )
+        await self._storage.queue(queue).put(text, hidden)
         if hidden:
             self._wakeups.wake_later(queue, hidden)
         else:
@@ -120,25 +118,16 @@ class HubQueues:
     async def take(self, queue: str, count: int, hidden: timedelta) -> list[Taken]:
         """Take up to `count` messages (at most 32)."""
         client = self._storage.queue(queue)
-        pager = client.receive_messages(
-            max_messages=min(count, BATCH),
-            messages_per_page=min(count, BATCH),
-            visibility_timeout=int(hidden.total_seconds()),
-        )
         taken = []
-        # One request, not the SDK's iteration until the queue is empty.
-        async for page in pager.by_page():
-            async for raw in page:
-                try:
-                    message = await self._read(str(raw.content))
-                except ResourceNotFoundError:
-                    # The instance was purged and its blobs with it: nobody can read this message any more.
-                    logger.warning("discarded message %s of %s: its payload is gone", raw.id, queue)
-                    await client.delete_message(raw.id, str(raw.pop_receipt))
-                    continue
-                inserted = raw.inserted_on or datetime.now(UTC)
-                taken.append(Taken(queue, raw.id, str(raw.pop_receipt), int(raw.dequeue_count or 1), inserted, message))
-            break
+        for raw in await client.take(min(count, BATCH), int(hidden.total_seconds())):
+            try:
+                message = await self._read(raw.text)
+            except ResourceNotFoundError:
+                # The instance was purged and its blobs with it: nobody can read this message any more.
+                logger.warning("discarded message %s of %s: its payload is gone", raw.id, queue)
+                await client.delete(raw.id, raw.pop_receipt)
+                continue
+            taken.append(Taken(queue, raw.id, raw.pop_receipt, raw.dequeue_count, raw.inserted_on, message))
         return taken
 
     async def _read(self, text: str) -> Message:
@@ -151,10 +140,9 @@ class HubQueues:
 
     async def renew(self, taken: Taken, hidden: timedelta) -> None:
         """Keep a message hidden while its work goes on."""
-        result = await self._storage.queue(taken.queue).update_message(
-            taken.id, taken.pop_receipt, visibility_timeout=int(hidden.total_seconds())
+        taken.pop_receipt = await self._storage.queue(taken.queue).hide(
+            taken.id, taken.pop_receipt, int(hidden.total_seconds())
         )
-        taken.pop_receipt = str(result.pop_receipt)
 
     async def give_back(self, taken: Taken) -> None:
         """Put a message back for a later try; each try waits twice as long, ten minutes at most."""
@@ -162,16 +150,12 @@ class HubQueues:
         seconds = MAX_ABANDON_SECONDS if count > 30 else min(2**count, MAX_ABANDON_SECONDS)
         try:
             await self.renew(taken, timedelta(seconds=seconds))
-        except (ResourceNotFoundError, HttpResponseError) as error:
-            if error.status_code not in (400, 404):
+        except StorageError as error:
+            if error.status not in (400, 404):
                 raise
             return  # another worker took or deleted it meanwhile
         self._wakeups.wake_later(taken.queue, seconds)
 
     async def delete(self, taken: Taken) -> None:
         """Delete a message whose work is done."""
-        try:
-            await self._storage.queue(taken.queue).delete_message(taken.id, taken.pop_receipt)
-        except HttpResponseError as error:
-            if error.status_code not in (400, 404):
-                raise
+        await self._storage.queue(taken.queue).delete(taken.id, taken.pop_receipt)

@@ -11,7 +11,7 @@ from local_azure.engine.control import Control
 from local_azure.engine.partitions import Partitions
 from local_azure.engine.parts import HubParts
 from local_azure.engine.settings import HubSettings
-from local_azure.engine.storage import ResponseHook
+from local_azure.engine.wire import ExchangeHook
 
 logger = logging.getLogger(__name__)
 
@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 class Worker:
     """Runs the work of one hub with the functions of one app: partitions, orchestrations, entities, activities."""
 
-    def __init__(self, settings: HubSettings, code: FunctionCode, *, on_response: ResponseHook | None = None) -> None:
+    def __init__(self, settings: HubSettings, code: FunctionCode, *, on_exchange: ExchangeHook | None = None) -> None:
         self.settings = settings
         self._code = code
-        self._on_response = on_response
+        self._on_exchange = on_exchange
         self._parts: HubParts | None = None
         self._control: Control | None = None
         self._partitions: Partitions | None = None
@@ -36,7 +36,7 @@ class Worker:
 
     async def start(self) -> None:
         """Make the hub if need be and begin to work; returns when the loops run."""
-        self._parts = HubParts(self.settings, self._on_response)
+        self._parts = HubParts(self.settings, self._on_exchange)
         await self._parts.storage.ensure_hub()
         if self.settings.use_app_lease:
             self._lease = AppLease(self.settings, self._parts.storage, self._begin, self._end)

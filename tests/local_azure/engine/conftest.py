@@ -39,7 +39,7 @@ class Running:
     code: FakeCode
 
     async def wait(
-        self, instance_id: str, until: Callable[[InstanceState], bool] | None = None, *, seconds: float = 15
+        self, instance_id: str, until: Callable[[InstanceState], bool] | None = None, *, seconds: float = 60
     ) -> InstanceState:
         """Wait until the instance has ended, or until a condition holds."""
         return await wait_for(self.hub, instance_id, until, seconds=seconds)
@@ -50,7 +50,7 @@ class Running:
 
 
 async def wait_for(
-    hub: TaskHub, instance_id: str, until: Callable[[InstanceState], bool] | None = None, *, seconds: float = 15
+    hub: TaskHub, instance_id: str, until: Callable[[InstanceState], bool] | None = None, *, seconds: float = 60
 ) -> InstanceState:
     """Wait until the instance has ended, or until a condition holds."""
     state: InstanceState | None = None
