@@ -202,10 +202,11 @@ def big(context: df.DurableOrchestrationContext):
 
 @app.orchestration_trigger(context_name="context")
 def long_run(context: df.DurableOrchestrationContext):
-    total = 0
-    for step in range(4):
-        total += yield context.call_activity("double", step + context.get_input())
-        yield context.create_timer(context.current_utc_datetime + datetime.timedelta(seconds=1))
+    total = yield context.call_activity("double", context.get_input())
+    yield context.wait_for_external_event("go")
+    for step in range(3):
+        total += yield context.call_activity("double", step)
+        yield context.create_timer(context.current_utc_datetime + datetime.timedelta(seconds=2))
     return total
 
 
