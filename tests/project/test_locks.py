@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.project.tracked import ROOT
+from tests.project.test_layers import imported as imports
+from tests.project.tracked import ROOT, tracked
 
 LOCKS = ("requirements-bootstrap", "requirements", "requirements-dev")
 
@@ -70,3 +71,44 @@ def test_the_images_use_the_versions_of_the_locks() -> None:
     assert f"FROM apache/airflow:{airflow}-python3.11 AS airflow" in dockerfile
     azurite = json.loads((ROOT / "package.json").read_text())["dependencies"]["azurite"]
     assert f"image: zdd/azurite:{azurite}" in (ROOT / "docker-compose.yaml").read_text()
+
+
+# What is run or checked with, and so imported by nobody.
+TOOLS = {
+    "apache-airflow",
+    "apache-airflow-providers-microsoft-azure",
+    "asyncpg",
+    "check-jsonschema",
+    "mypy",
+    "psycopg2-binary",
+    "pytest-asyncio",
+    "pytest-timeout",
+    "ruff",
+    "types-psutil",
+    "types-pyyaml",
+    "uv",
+}
+# Distributions whose module has another name.
+MODULES = {"azure-functions-durable": "azure.durable_functions", "pyyaml": "yaml"}
+
+
+def all_asked_for() -> set[str]:
+    """Return every distribution that one of the .in files asks for."""
+    return set().union(*(asked_for(ROOT / f"{name}.in") for name in LOCKS))
+
+
+def test_everything_asked_for_is_imported_somewhere_or_a_tool() -> None:
+    imported = {name for path in tracked("*.py") for _, name in imports(path)}
+    modules = {name: MODULES.get(name, name.replace("-", ".")) for name in all_asked_for() - TOOLS}
+    unused = {
+        name
+        for name, module in modules.items()
+        if not any(found == module or found.startswith(f"{module}.") for found in imported)
+    }
+    assert unused == set()
+
+
+def test_every_dependency_has_its_reason_among_the_decisions() -> None:
+    told = (ROOT / "docs" / "decisions.md").read_text().lower()
+    silent = {name for name in all_asked_for() if not name.startswith(("types-", "pytest-")) and name not in told}
+    assert silent == set()
