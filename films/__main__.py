@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from films.alone import alone
 from films.film import Film, find_films, load_film
 from films.run import is_clean, replay_all, summary
 from films.torn import torn_readings
@@ -31,6 +32,15 @@ def torn(films: list[Film]) -> int:
     return 0 if films and not lies and wrong_way else 1
 
 
+def one_by_one(films: list[Film], step: int) -> int:
+    """Each in-flight instance alone, with and without the messages of the others."""
+    counts = [alone(film, messages_too=messages_too, step=step) for messages_too in (False, True) for film in films]
+    lies = [lie for count in counts for lie in count.false_zeros]
+    print(*lies, sep="\n", end="\n" if lies else "")
+    print(f"alone: {len(films)} films, {sum(count.readings for count in counts)} readings, {len(lies)} false zeros")
+    return 0 if films and not lies else 1
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code is 0 only when nothing lied and nothing got stuck."""
     parser = argparse.ArgumentParser(prog="films", description=__doc__)
@@ -40,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--processes", type=int, default=min(4, os.cpu_count() or 1), metavar="N", help="how many to work in"
     )
     parser.add_argument("--torn", action="store_true", help="torn readings in memory instead of a replay")
+    parser.add_argument("--alone", action="store_true", help="each in-flight instance alone, in memory")
     options = parser.parse_args(arguments)
     if options.step < 1:
         parser.error("--step must be 1 or more")
@@ -50,6 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     films = [load_film(path, options.folder) for path in paths]
     if options.torn:
         return torn(films)
+    if options.alone:
+        return one_by_one(films, options.step)
     results = replay_all(films, step=options.step, processes=options.processes)
     for result in results:
         print(*result.false_zeros, sep="\n", end="\n" if result.false_zeros else "")

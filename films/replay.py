@@ -1,6 +1,6 @@
 """Replays a film frame by frame and asks the real reader for its verdict; then waits, on the film's clock, for its end.
 
-The wait after the last frame is a poller's: every 20 simulated seconds, no worker at work, the observation handed on
+The wait after the last frame is a poller's: every 30 simulated seconds, no worker at work, the observation handed on
 from verdict to verdict.
 """
 
@@ -17,7 +17,7 @@ from zdd.core.drain_memory import DrainMemory
 from zdd.core.quiet_window import window_length
 from zdd.hooks.task_hub import TaskHubReader
 
-POLL = timedelta(seconds=20)
+POLL = timedelta(seconds=30)
 ZEROS = frozenset({DrainState.DRAINED, DrainState.NEVER_STARTED})
 
 
@@ -90,7 +90,10 @@ def _note(result: FilmResult, film: Film, frame: Frame, hub: FilmHub, verdict: D
 async def _wait_for_the_end(result: FilmResult, film: Film, store: FilmStore, clock: FilmClock, watch: _Watch) -> None:
     last = film.frames[-1]
     clock.film = last.moment
-    deadline = last.moment + 2 * window_length(store.binding(watch.hub).control_queue_visibility_timeout)
+    in_flight = film.in_flight(last, watch.hub)
+    window = window_length(store.binding(watch.hub).control_queue_visibility_timeout)
+    # Work in flight must outlast one window; a hub without may need a second one when the first was disturbed.
+    deadline = last.moment + window + (2 * POLL if in_flight else window)
     verdict = await watch.look()
     while verdict.state is not DrainState.DRAINED and clock.film < deadline:
         clock.film += POLL
@@ -99,5 +102,4 @@ async def _wait_for_the_end(result: FilmResult, film: Film, store: FilmStore, cl
         _note(result, film, last, watch.hub, verdict)
     waited = (clock.film - last.moment).total_seconds()
     result.ends[watch.hub.name] = f"{verdict.state} after {waited:.0f} s ({verdict.reason})"
-    in_flight = film.in_flight(last, watch.hub)
     result.is_stuck |= not in_flight and verdict.state is not DrainState.DRAINED

@@ -201,6 +201,6 @@ class FilmStore:
         match operation["op"]:
             case "create-container":
                 await self._blobs.create_container(container)
-            case "put-blob" if "text" in operation:
+            case "put-blob" if operation["blob"] == "taskhub.json":  # no reader looks at any other
                 blob = self._blobs.get_blob_client(container, operation["blob"])
                 await blob.upload_blob(operation["text"], overwrite=True)
