@@ -54,6 +54,7 @@ CASES: list[tuple[str, str | bytes, dict[str, str], str]] = [
         "one key twice",
     ),
     ("hub name empty", v2(hubName=""), {}, "found: ''"),
+    ("hub name empty elsewhere", v2(hubName="", storageProvider={"type": "mssql"}), {}, "found: ''"),
     ("hub name too short", v2(hubName="ab"), {}, "3 to 45 letters and digits"),
     ("hub name too long", v2(hubName="a" * 51), {}, "3 to 45 letters and digits"),
     ("hub name with a dash", v2(hubName="my-hub"), {}, "found: 'my-hub'"),

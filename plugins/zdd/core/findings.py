@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from zdd.exceptions import BadInput
+from zdd.exceptions import BadInput, Unknown
+
+# The code of findings about what could not be read, as against what is wrong.
+UNREAD = "unread"
 
 
 class Severity(StrEnum):
@@ -56,8 +59,13 @@ def info(code: str, message: str, *, expected: str = "", found: str = "", do: st
 
 
 def raise_for_errors(findings: Iterable[Finding], what: str) -> None:
-    """Raise BadInput with every error among the findings, so that a person can correct all of them at once."""
+    """Raise BadInput with every error among the findings, so that a person can correct all of them at once.
+
+    Raises Unknown instead when all of them say that something could not be read: a retry may help then.
+    """
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
+        if all(finding.code == UNREAD for finding in errors):
+            raise Unknown(f"{what}: " + "; ".join(str(finding) for finding in errors))
         listed = "\n".join(f"- {finding}" for finding in errors)
         raise BadInput(f"{what}: {len(errors)} thing(s) to correct before anything is changed\n{listed}")

@@ -161,7 +161,7 @@ def _hub_name(
             found=f"a reference in {source}",
             do="write the hub name as a plain app setting: it is no secret, and nobody can see the hub otherwise",
         )
-    if check:
+    if check or not name:
         warning = hub_names.check_hub_name(name, source=source, may_show=may_show)
         warnings.extend([warning] if warning else [])
     return name, source

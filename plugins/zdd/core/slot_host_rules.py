@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from zdd.core.findings import Finding, error, info, warning
 from zdd.core.host_json import DEFAULT_CONNECTION
+from zdd.core.release import MARKER_SETTINGS
 from zdd.core.slot_case import Case
 from zdd.core.storage_reference import StorageKind, read_storage, same_account
 
@@ -89,6 +90,19 @@ def run_from_url(case: Case) -> Iterator[Finding]:
             expected="WEBSITE_RUN_FROM_PACKAGE 1 or not set",
             found="a URL: the deployment endpoint refuses a zip then",
             do="set WEBSITE_RUN_FROM_PACKAGE to 1",
+        )
+
+
+def marker_travels(case: Case) -> Iterator[Finding]:
+    """The marker says which release a slot holds: sticky, it would name the wrong one after the swap."""
+    names = [name for name in MARKER_SETTINGS if case.sticky.holds_setting(name, case.staging.settings)]
+    if names:
+        yield error(
+            "sticky-marker",
+            "The settings that mark a release are deployment slot settings (sticky)",
+            expected="a marker that travels with the code",
+            found=", ".join(names),
+            do='take the tick "deployment slot setting" away from them',
         )
 
 
@@ -204,6 +218,7 @@ RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     preview,
     host_version,
     run_from_url,
+    marker_travels,
     warm_up,
     keys_in_files,
     host_ids,

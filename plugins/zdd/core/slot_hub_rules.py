@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from zdd.core.app_settings import AppSettings, configuration_key
-from zdd.core.findings import Finding, error, info, warning
+from zdd.core.findings import UNREAD, Finding, error, info, warning
 from zdd.core.host_json import AZURE_STORAGE, DEFAULT_CONNECTION
 from zdd.core.slot_case import Case
 from zdd.core.slot_view import CodeBinding, SlotView, deciding_settings, same_hub
@@ -31,12 +31,16 @@ def hubs_are_separate(case: Case) -> bool:
 def unreadable(case: Case) -> Iterator[Finding]:
     """A binding that cannot be told stops the release: nobody could say what to watch."""
     package = case.package is not None
+    unread = [view.host_json_error for view in case.both if view.host_json_error]
+    for view in case.both:
+        if view.host_json_error:
+            yield error(UNREAD, f"The deployed host.json of {view.name} could not be read", found=view.host_json_error)
     for code, name, known in (
         (case.production_now, "production", True),
         (case.staging_now, case.staging.name, True),
         (case.package_in_staging, f"the package in {case.staging.name}", package),
     ):
-        if known and code.problem:
+        if known and code.problem and code.problem not in unread:
             yield error("hub-unreadable", f"The task hub of {name} cannot be told", found=code.problem)
         for text in code.warnings if known else ():
             yield warning("hub-warning", f"{name}: {text}")
