@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 
@@ -14,7 +15,9 @@ TARGETS = frozenset(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_tex
 
 def make(*arguments: str) -> str:
     """Return what make prints; with -n that is what it would run."""
-    run = subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    # The make that runs the tests hands its own flags and variables on; they are not to be seen here.
+    clean = {"PATH": os.environ["PATH"]}
+    run = subprocess.run(["make", *arguments], cwd=ROOT, env=clean, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout
 
