@@ -296,6 +296,16 @@ def test_two_bindings_to_one_hub_are_equal_whatever_the_case() -> None:
     assert same_hub(vault, vault) is True
 
 
+def test_one_emulator_under_two_host_names_may_be_one_account() -> None:
+    def at(host: str, port: int) -> TaskHubBinding:
+        endpoint = f"TableEndpoint=http://{host}:{port}/devstoreaccount1;AccountName=devstoreaccount1;AccountKey={KEY}"
+        return bind(v2(hubName="MyHub"), {"AzureWebJobsStorage": endpoint})
+
+    assert same_hub(at("localhost", 10002), at("127.0.0.1", 10002)) is True
+    assert same_hub(at("azurite", 10002), at("127.0.0.1", 10002)) is None
+    assert same_hub(at("127.0.0.1", 20002), at("127.0.0.1", 10002)) is False
+
+
 def test_no_secret_is_in_repr_or_fingerprint() -> None:
     binding = bind(
         v2(hubName="MyHub", storageProvider={"trackingStoreConnectionName": "T", "connectionName": "X"}),

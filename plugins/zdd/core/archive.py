@@ -36,6 +36,8 @@ _BROKEN = (
 )
 _END = b"PK\x05\x06"
 _END_64 = b"PK\x06\x06"
+# End records with the longest comment, and the zip64 record and locator before them.
+_TAIL = 22 + 65_535 + 56 + 20
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,8 @@ def _translated() -> Iterator[None]:
 
 def _check_directory_size(file: BinaryIO, size: int, limits: PackageLimits) -> None:
     """Refuse a huge list of entries before zipfile reads all of it into memory."""
-    file.seek(max(0, size - 65_557))
-    tail = file.read(65_557)
+    file.seek(max(0, size - _TAIL))
+    tail = file.read(_TAIL)
     at = tail.rfind(_END)
     if at < 0 or len(tail) < at + 22:
         found = "an empty file" if size == 0 else "no end-of-archive record (cut off, or no zip at all)"

@@ -40,11 +40,21 @@ class StorageReference:
 def same_account(one: StorageReference, other: StorageReference) -> bool | None:
     """Whether two references lead to one account; None when that cannot be told."""
     if one.account and other.account:
-        return one.account == other.account
+        return _same_name(one.account, other.account)
     for a, b in ((one.connection_string, other.connection_string), (one.reference, other.reference)):
         if a and a == b:
             return True
     return None
+
+
+def _same_name(one: str, other: str) -> bool | None:
+    if one == other:
+        return True
+    # One emulator may be reached under two host names; on two ports there are two of them.
+    (name, _, place), (other_name, _, other_place) = one.partition("@"), other.partition("@")
+    if name != other_name or bool(place) != bool(other_place):
+        return False
+    return None if place.rpartition(":")[2] == other_place.rpartition(":")[2] else False
 
 
 def read_storage(settings: AppSettings, setting_name: str) -> StorageReference:
