@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+
 
 class HostState(StrEnum):
     """The state that `/admin/host/status` reports."""
@@ -56,6 +58,7 @@ class Host:
         self.rpc_base_url = ""
         self._content_place = content
         self._content: Content | None = None
+        self._may_try_again = False
         self.durable: Durable | None = None
         self.invoker: HttpInvoker | None = None
         self.access: Access | None = None
@@ -77,25 +80,45 @@ class Host:
         return f"{scheme}://{self.settings.get('WEBSITE_HOSTNAME') or self.listen_address}"
 
     async def start(self) -> None:
-        """Bring the host up; whatever is wrong with the app or its settings becomes state Error."""
-        try:
-            await self._start()
-        except (AppLoadError, HostConfigError) as error:
-            self.fail(str(error))
-        except Exception as error:
-            log.exception("the host could not start")
-            self.fail(f"{type(error).__name__}: {error}")
-        finally:
+        """Bring the host up; whatever is wrong with the app or its settings becomes state Error.
+
+        Trouble of another kind, such as storage that is away, is tried again until it goes well.
+        """
+        delays = iter(RETRY_DELAYS_SECONDS)
+        while True:
+            try:
+                await self._start()
+            except (AppLoadError, HostConfigError) as error:
+                self.fail(str(error))
+            except Exception as error:
+                log.exception("the host could not start")
+                self.fail(f"{type(error).__name__}: {error}")
             self.started.set()
+            if self.state is HostState.RUNNING or not self._may_try_again:
+                return
+            await asyncio.sleep(next(delays, RETRY_DELAYS_SECONDS[-1]))
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Close what a start that failed has opened."""
+        durable, self.durable = self.durable, None
+        if durable is not None:
+            try:
+                await durable.stop_work()
+                await durable.close()
+            except Exception:
+                log.exception("what the failed start had opened does not close")
 
     def fail(self, message: str) -> None:
         """Go to state Error."""
         log.error("host error: %s", message)
-        self.errors.append(message)
+        self.errors = [message]
         self.state = HostState.ERROR
 
     async def _start(self) -> None:
-        self._content = await asyncio.to_thread(Content, self._content_place)
+        self._may_try_again = False
+        if self._content is None:
+            self._content = await asyncio.to_thread(Content, self._content_place)
         self.root = self._content.root
         self.access = self._make_access()
         config = self._read_config(self.root)
@@ -104,8 +127,13 @@ class Host:
         durable = read_durable(config, self.settings) if config.has_extension_bundle or app.is_durable else None
         self.app = FunctionApp(app.root, app.functions)
         self.routes = self._make_routes()
+        for function in app.functions.values():
+            if function.trigger_type not in set(Trigger):
+                log.warning("function %s is listed and never runs: %s", function.name, function.trigger_type)
         self.state = HostState.INITIALIZED
+        self._may_try_again = True
         await self._run(durable)
+        self.errors.clear()
         self.state = HostState.RUNNING
         log.info("host started: %d functions, hub %s", len(app.functions), durable.hub_name if durable else "none")
 

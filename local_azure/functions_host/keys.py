@@ -134,7 +134,10 @@ class KeyStore:
     def _service(self) -> BlobServiceClient:
         from azure.storage.blob.aio import BlobServiceClient
 
-        return BlobServiceClient.from_connection_string(self._connection_string)
+        # The SDK's own patience, a minute and more, is longer than anybody waits for a host.
+        return BlobServiceClient.from_connection_string(
+            self._connection_string, retry_total=2, initial_backoff=0.5, increment_base=1.5, connection_timeout=5
+        )
 
 
 def _host_keys(document: dict[str, Any]) -> HostKeys:

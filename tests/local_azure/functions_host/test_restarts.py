@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from local_azure.azurite import Azurite, Ports, free_ports
 
 from .child import Child, copy_of
 from .conftest import APPS
@@ -121,6 +124,29 @@ def test_keys_stay_with_the_slot_over_restarts_and_changes_of_content(azurite: s
         assert host.admin("host/keys") == before
     with Child(root, azurite, "HostKeys", log=tmp_path / "log", WEBSITE_SLOT_NAME="staging") as staging:
         assert staging.admin("host/keys") != before
+
+
+def test_a_host_whose_storage_is_away_tries_until_it_is_back(tmp_path: Path) -> None:
+    away = Azurite(ports=Ports(*free_ports(3)))
+    with Child(APPS / "everything", away.connection_string, "HostAway", log=tmp_path / "log") as host:
+        assert host.status()["state"] == "Error"
+        assert host.call("POST", "/api/start/fan_out", json={"n": 1}).status_code == 503
+        with away:
+            deadline = time.monotonic() + 40
+            while host.status()["state"] != "Running":
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert "errors" not in host.status()
+            assert host.until(host.begin("fan_out", {"n": 2}))["output"] == {"sum": 2}
+            host.stop()
+
+
+def test_a_package_runs_from_its_zip(azurite: str, tmp_path: Path) -> None:
+    package = Path(shutil.make_archive(str(tmp_path / "package"), "zip", APPS / "everything"))
+    with Child(package, azurite, "HostZip", log=tmp_path / "log") as host:
+        assert host.status()["state"] == "Running"
+        assert host.call("GET", "/api/extra/7").text == "extra 7"
+        assert host.until(host.begin("fan_out", {"n": 2}))["output"] == {"sum": 2}
 
 
 def test_a_disabled_function_is_not_served(azurite: str, tmp_path: Path) -> None:
