@@ -139,7 +139,7 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
         as_choice("before_swap", self.before_swap, (DRAINED, HANDOVER))
         as_choice("on_drain_deadline", self.on_deadline, (FAIL, HANDOVER, TERMINATE))
         as_choice("status_source", self.status_source, STATUS_SOURCES)
-        deadline = self.deadline(context)
+        deadline, rule, pause = self.deadline(context), self.rule, self._pause()
         seen = self._look()
         if self.before_swap == HANDOVER:
             return self._hand_over(seen, deadline)
@@ -151,7 +151,7 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
             "Waiting for %s to drain until %s: %s (%s)", self.target.label, _clock(deadline), seen.reason, seen.binding
         )
         if not self.deferrable:
-            self.poke_interval = self._pause()
+            self.poke_interval = pause
             return super().execute(context)
         trigger = TaskHubDrainedTrigger(
             azure_conn_id=self.azure_conn_id,
@@ -159,9 +159,9 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
             app_name=self.target.app,
             slot=self.target.slot,
             deadline=deadline.isoformat(),
-            poll_seconds=self._pause(),
+            poll_seconds=pause,
             zeros=self.zeros,
-            settle_seconds=self.rule.apart.total_seconds(),
+            settle_seconds=rule.apart.total_seconds(),
             status_source=self.status_source,
             accept_never_started=self.never_started == "accept",
             watch=seen.watch.to_json(),

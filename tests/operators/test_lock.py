@@ -1,0 +1,57 @@
+"""Lock and unlock as tasks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.operators.conftest import OWNER
+from zdd.exceptions import Conflict
+from zdd.operators import release_store
+from zdd.operators.release_store import LockAppOperator, UnlockAppOperator, release_id_of
+
+
+@pytest.fixture
+def lock(world, monkeypatch):
+    monkeypatch.setattr(release_store, "utcnow", world.clock)
+    return lambda **changes: world.operator(LockAppOperator, task_id="lock", **changes)
+
+
+def test_the_lock_outlives_both_waits_and_the_approvals(world, lock):
+    result = lock(drain_deadline_minutes="600").execute(world.context())
+    expires = world.store.holder(world.key).expires_at
+    assert expires > world.clock.now + timedelta(hours=2 * 10 + 24)
+    assert result["release_id"] == release_id_of(OWNER)
+
+
+def test_every_try_of_a_run_gets_the_same_release_id(lock, world):
+    assert lock().execute(world.context())["release_id"] == lock().execute(world.context())["release_id"]
+
+
+def test_two_runs_do_not_share_a_release_id():
+    assert release_id_of("dag / run-1") != release_id_of("dag / run-2")
+
+
+def test_an_app_that_another_run_holds_is_a_conflict_that_names_it(world, lock):
+    with pytest.raises(Conflict, match="run-1 holds it since"):
+        lock().execute(world.context(run_id="run-2"))
+
+
+def test_an_app_without_a_name_is_refused(world):
+    made = world.operator(LockAppOperator, task_id="lock")
+    made.app_name = " "
+    with pytest.raises(Exception, match="No app is named"):
+        made.execute(world.context())
+
+
+def test_unlocking_frees_the_app_for_the_next_run(world, lock):
+    assert world.operator(UnlockAppOperator, task_id="unlock").execute(world.context()) == {"unlocked": True}
+    lock().execute(world.context(run_id="run-2"))
+
+
+def test_unlocking_leaves_the_lock_of_a_run_that_took_over(world):
+    world.clock.now += timedelta(days=3)
+    world.store.lock(world.key, "run-2", expires_at=world.clock.now + timedelta(hours=1))
+    assert world.operator(UnlockAppOperator, task_id="unlock").execute(world.context()) == {"unlocked": False}
+    assert world.store.holder(world.key).owner == "run-2"
