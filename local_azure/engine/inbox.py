@@ -38,7 +38,7 @@ def sort(instance_id: str, batch: Sequence[Taken], stored: StoredHistory, settin
     result = Sorted(stored)
     begun: Taken | None = None
     for taken in starts:
-        if begun is None and _may_start(taken.message.event, stored):
+        if begun is None and may_start(taken.message.event, stored):
             begun = taken
             result.base = StoredHistory(taken.message.execution_id, [], stored.etag, stored.checkpoint_time)
             result.deliver.append(taken)
@@ -63,18 +63,19 @@ def _sort_for_entity(ordered: Sequence[Taken], stored: StoredHistory) -> Sorted:
     return result
 
 
-def _may_start(start: Event, stored: StoredHistory) -> bool:
+def may_start(start: Event, stored: StoredHistory) -> bool:
     """Whether a start begins an execution, or repeats one that is known."""
     earlier = stored.started
     if earlier is None:
         return True
     if earlier["OrchestrationInstance"]["ExecutionId"] == start["OrchestrationInstance"]["ExecutionId"]:
         return False
-    if stored.completed is None:
-        return False
-    # A parent whose turn was repeated after a crash sends its start again under a new execution id.
-    parent, earlier_parent = start["ParentInstance"], earlier["ParentInstance"]
-    return parent is None or parent != earlier_parent
+    parent = start["ParentInstance"]
+    if parent is None:
+        return stored.completed is not None
+    # A parent whose turn was repeated after a crash sends its start again under a new execution id. Any other start
+    # of a parent replaces the child of this id, even a live one, as the real engine lets it.
+    return bool(parent != earlier["ParentInstance"] or start["Name"] != earlier["Name"])
 
 
 def _sort_one(taken: Taken, result: Sorted, *, is_new: bool) -> None:

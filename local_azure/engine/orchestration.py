@@ -75,6 +75,7 @@ class _Decision:
     ending: _Ending | None
     outcome: OrchestratorOutcome
     next_id: int
+    replayed: bool = True
 
 
 def new_execution_id() -> str:
@@ -114,7 +115,8 @@ class _Turn:
             view = _view(events, first_new)
             started = next(event for event in events if event.kind is EventKind.ExecutionStarted)
             decision = await self._decide(started, view)
-            events[first_new:] = [_mark_played(event) for event in events[first_new:]]
+            if decision.replayed:
+                events[first_new:] = [_mark_played(event) for event in events[first_new:]]
             for action in decision.actions:
                 events.append(self._schedule(action, view, started))
             following = decision.outcome.continue_as_new
@@ -141,10 +143,12 @@ class _Turn:
         nothing = OrchestratorOutcome()
         name = str(started["Name"])
         if decide(self._settings, started["Version"]) is VersionDecision.FAIL:
-            return _Decision((), _Ending(Status.FAILED, None, dict(_VERSION_MISMATCH)), nothing, 0)
-        if not _has(self._code.orchestrators(), name):
-            return _Decision((), _failure(_gone(name, name, "an orchestrator")), nothing, 0)
-        outcome = self._without_gone(name, await self._replay(name, started, view))
+            return _Decision((), _Ending(Status.FAILED, None, dict(_VERSION_MISMATCH)), nothing, 0, replayed=False)
+        if _has(self._code.orchestrators(), name):
+            outcome = self._without_gone(name, await self._replay(name, started, view))
+        else:
+            # As if its code failed in the first line, which is a divergence when the history holds any call.
+            outcome = OrchestratorOutcome(error=_gone(name, name, "an orchestrator"), scheduled_after={})
         scheduled = [event for event in view.events if event.kind in divergence.SCHEDULING]
         found = divergence.find(view.events, outcome.actions, outcome.scheduled_after)
         if found is not None:

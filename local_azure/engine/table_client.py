@@ -48,7 +48,7 @@ def decode(body: Mapping[str, Any]) -> Row:
     for name, value in body.items():
         if name == "odata.etag":
             row[ETAG] = value
-        elif "odata." in name:
+        elif "odata." in name or name == "Timestamp":  # the store's own column, not to be written back
             continue
         else:
             kind = body.get(f"{name}@odata.type")

@@ -159,7 +159,7 @@ class FakeCode:
         try:
             output = self._replay(context, self._orchestrators[turn.name](context))
             completed = output is not _WAITING
-        except Exception as failure:  # user code may raise anything
+        except Exception as failure:  # noqa: BLE001 - user code may raise anything
             error = f"Orchestrator function '{turn.name}' failed: {failure}"
         return OrchestratorOutcome(
             actions=tuple(context.actions),
@@ -195,7 +195,7 @@ class FakeCode:
         self.runs[f"{call.instance_id}/{call.name}/{call.input}"] += 1
         try:
             result = await self._activities[call.name](json.loads(call.input) if call.input else None)
-        except Exception as failure:  # user code may raise anything
+        except Exception as failure:  # noqa: BLE001 - user code may raise anything
             return ActivityOutcome(error=f"Activity function '{call.name}' failed: {failure}", error_details="stack")
         return ActivityOutcome(json.dumps(result))
 
@@ -207,7 +207,7 @@ class FakeCode:
             try:
                 state, result = self._entities[batch.entity.name](state, operation.name, argument)
                 results.append(EntityOperationResult(json.dumps(result)))
-            except Exception as failure:  # user code may raise anything
+            except Exception as failure:  # noqa: BLE001 - user code may raise anything
                 results.append(EntityOperationResult(json.dumps(str(failure)), is_error=True))
         return EntityOutcome(state is not None, json.dumps(state) if state is not None else None, results)
 

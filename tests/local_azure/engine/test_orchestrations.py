@@ -109,8 +109,10 @@ async def test_sub_orchestrations_give_their_results_to_their_parent(run: Run) -
         mine = await running.hub.get("my-child")
         other = await running.hub.get(f"{state.execution_id}:0")
     assert state.output == '["Hello a!", "Hello b!", "Hello 3!"]'
-    assert mine is not None and mine.status is Status.COMPLETED
-    assert other is not None and other.output == '"Hello a!"'
+    assert mine is not None
+    assert mine.status is Status.COMPLETED
+    assert other is not None
+    assert other.output == '"Hello a!"'
 
 
 async def test_a_child_that_fails_fails_its_call(run: Run) -> None:
