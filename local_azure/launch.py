@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -64,7 +65,7 @@ class LocalAzure:
         if phase_seconds is not None:
             self._options += ["--phase-seconds", str(phase_seconds)]
         if host_command:
-            self._options += ["--host-command", *host_command]
+            self._options += ["--host-command", shlex.join(host_command)]
         self._process: subprocess.Popen[bytes] | None = None
         self._url: str | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,7 +102,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
     add("--warm-up-seconds", type=float, default=Timing.warm_up_request, help="time limit of a warm-up request")
     add("--drain-seconds", type=float, default=Timing.drain, help="how long requests in flight may take at a stop")
     add("--token-seconds", type=int, default=Timing.token_lifetime, help="life of a token")
-    add("--host-command", nargs="+", metavar="WORD", help="command of a Functions host (for tests of local Azure)")
+    add("--host-command", metavar="COMMAND", help="command line of a Functions host (for tests of local Azure)")
     found = parser.parse_args(arguments)
     host, port = found.listen
     return Settings(
@@ -113,7 +114,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
         principals=dict(found.principal or [(DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET)]),
         resource_groups=tuple(found.resource_group or [DEFAULT_RESOURCE_GROUP]),
         subscription_id=found.subscription,
-        host_command=tuple(found.host_command or Settings.host_command),
+        host_command=tuple(shlex.split(found.host_command)) if found.host_command else Settings.host_command,
         timing=Timing(
             phase=found.phase_seconds,
             deployment_step=found.deployment_step_seconds,

@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import time
-import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,8 @@ content = Path(sys.argv[sys.argv.index("--content") + 1])
 
 def read(name: str) -> str | None:
     if content.is_file():
+        import zipfile
+
         with zipfile.ZipFile(content) as package:
             return package.read(name).decode() if name in package.namelist() else None
     return (content / name).read_text() if (content / name).is_file() else None

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from tests.local_azure.cloud import App
+from tests.local_azure.cloud import App, http
 
 
 def arm_url(app: App, path: str, slot: str = "") -> str:
@@ -39,12 +38,12 @@ def test_host_keys_are_those_of_the_slot(app: App) -> None:
 
 
 def test_the_host_s_status_and_deployed_host_json_are_read_through_the_resource_manager(app: App) -> None:
-    status = httpx.get(arm_url(app, "/hostruntime/admin/host/status", "staging"), headers=app.bearer())
+    status = http.get(arm_url(app, "/hostruntime/admin/host/status", "staging"), headers=app.bearer())
     assert status.json() == {"state": "Running", "version": "2.0"}
     for path in ("/hostruntime/admin/vfs/site/wwwroot/host.json", "/hostruntime/admin/vfs/home/site/wwwroot/host.json"):
-        found = httpx.get(arm_url(app, path), headers=app.bearer())
+        found = http.get(arm_url(app, path), headers=app.bearer())
         assert json.loads(found.content)["made"] == "1.0"
-    missing = httpx.get(arm_url(app, "/hostruntime/admin/vfs/site/wwwroot/none.json"), headers=app.bearer())
+    missing = http.get(arm_url(app, "/hostruntime/admin/vfs/site/wwwroot/none.json"), headers=app.bearer())
     assert missing.status_code == 404
 
 
@@ -58,7 +57,7 @@ def test_a_stopped_slot_has_no_host_to_ask(app: App) -> None:
 
 def test_the_front_door_says_whom_the_client_asked_and_lets_nobody_pretend_to_be_us(app: App) -> None:
     headers = {"X-Forwarded-Host": "evil.example", "x-local-azure-internal": "guess", "x-mine": "kept"}
-    answer = httpx.get(app.url("staging", "/a%2Fb/?q=%20x&q=2"), headers=headers).json()
+    answer = http.get(app.url("staging", "/a%2Fb/?q=%20x&q=2"), headers=headers).json()
     assert answer["headers"]["x-forwarded-host"] == app.hosts["staging"]
     assert answer["headers"]["x-forwarded-proto"] == "http"
     assert "x-local-azure-internal" not in answer["headers"]
@@ -73,6 +72,6 @@ def test_bodies_go_through_whole_with_and_without_a_length(app: App) -> None:
         for start in range(0, len(body), 70_000):
             yield body[start : start + 70_000]
 
-    assert httpx.post(app.url("production"), content=body).json()["size"] == len(body)
-    assert httpx.post(app.url("production"), content=parts()).json()["size"] == len(body)
-    assert httpx.put(app.url("production"), content=b"").json()["size"] == 0
+    assert http.post(app.url("production"), content=body).json()["size"] == len(body)
+    assert http.post(app.url("production"), content=parts()).json()["size"] == len(body)
+    assert http.put(app.url("production"), content=b"").json()["size"] == 0

@@ -12,7 +12,7 @@ from azure.mgmt.web import WebSiteManagementClient
 from azure.mgmt.web.models import Site
 
 from local_azure.launch import LocalAzure
-from tests.local_azure.cloud import App, client_of, eventually
+from tests.local_azure.cloud import App, client_of, eventually, http
 
 BODY: Any = {"location": "westeurope", "kind": "functionapp", "properties": {}}
 
@@ -21,7 +21,7 @@ def test_a_site_tells_its_own_address_and_that_of_its_deployment_endpoint(app: A
     site = app.client.web_apps.get(app.group, app.name)
     assert isinstance(site, Site)
     assert site.properties.state == "Running"
-    assert httpx.get(f"http://{site.properties.default_host_name}/").json()["version"] == "1.0"
+    assert http.get(f"http://{site.properties.default_host_name}/").json()["version"] == "1.0"
     kinds = {state.host_type: state.name for state in site.properties.host_name_ssl_states}
     assert kinds == {"Standard": app.hosts["production"], "Repository": app.scm_hosts["production"]}
 
@@ -52,7 +52,7 @@ def test_a_site_that_does_not_exist_is_a_404_in_arm_s_shape(azure: LocalAzure, c
 
 def test_a_name_that_is_taken_elsewhere_is_a_409(app: App) -> None:
     groups = f"{app.azure.url}/subscriptions/{app.azure.subscription_id}/resourceGroups/other?api-version=2022-09-01"
-    httpx.put(groups, json={"location": "westeurope"}, headers=app.bearer()).raise_for_status()
+    http.put(groups, json={"location": "westeurope"}, headers=app.bearer()).raise_for_status()
     with pytest.raises(ResourceExistsError) as caught:
         app.client.web_apps.begin_create_or_update("other", app.name, BODY)
     assert caught.value.response is not None
@@ -93,21 +93,21 @@ def test_a_deleted_slot_is_gone_with_its_ports_and_the_site_stays(new_app: Calla
     with pytest.raises(ResourceNotFoundError):
         app.client.web_apps.get_slot(app.group, app.name, "staging")
     with pytest.raises(httpx.ConnectError):
-        httpx.get(app.url("staging"))
+        http.get(app.url("staging"))
     assert app.version("production") == "none"
 
 
 def test_a_stopped_slot_answers_403_until_it_is_started(new_app: Callable[..., App]) -> None:
     app = new_app(staging="2.0")
     app.client.web_apps.stop_slot(app.group, app.name, "staging")
-    stopped = httpx.get(app.url("staging"))
+    stopped = http.get(app.url("staging"))
     assert stopped.status_code == 403
     assert "stopped" in stopped.text
     assert app.client.web_apps.get_slot(app.group, app.name, "staging").properties.state == "Stopped"
     app.client.web_apps.start_slot(app.group, app.name, "staging")
     assert app.version("staging") == "2.0"
     app.client.web_apps.stop(app.group, app.name)
-    assert httpx.get(app.url("production")).status_code == 403
+    assert http.get(app.url("production")).status_code == 403
     app.client.web_apps.start(app.group, app.name)
     assert app.version("production") == "none"
 
@@ -132,18 +132,18 @@ def test_a_host_that_dies_is_started_again_and_requests_wait_for_it(app: App) ->
 
 def test_without_a_token_or_with_a_wrong_one_the_answer_is_401(azure: LocalAzure) -> None:
     url = f"{azure.url}/subscriptions/{azure.subscription_id}/providers/Microsoft.Web/sites?api-version=2025-05-01"
-    missing = httpx.get(url)
+    missing = http.get(url)
     assert missing.status_code == 401
     assert missing.json()["error"]["code"] == "AuthenticationFailed"
     assert missing.headers["WWW-Authenticate"].startswith("Bearer ")
-    wrong = httpx.get(url, headers={"Authorization": "Bearer a.b.c"})
+    wrong = http.get(url, headers={"Authorization": "Bearer a.b.c"})
     assert wrong.status_code == 401
     assert wrong.json()["error"]["code"] == "InvalidAuthenticationToken"
 
 
 def test_a_wrong_secret_gets_no_token(azure: LocalAzure) -> None:
     form = {"grant_type": "client_credentials", "client_id": azure.client_id, "client_secret": "wrong"}
-    refused = httpx.post(f"{azure.url}/{azure.tenant_id}/oauth2/v2.0/token", data=form)
+    refused = http.post(f"{azure.url}/{azure.tenant_id}/oauth2/v2.0/token", data=form)
     assert refused.status_code == 401
     assert refused.json()["error"] == "invalid_client"
 
@@ -160,7 +160,7 @@ def test_the_configuration_keeps_what_it_is_given(new_app: Callable[..., App]) -
 
 def test_a_request_without_an_api_version_is_refused(azure: LocalAzure, app: App) -> None:
     url = f"{azure.url}/subscriptions/{azure.subscription_id}/providers/Microsoft.Web/sites"
-    refused = httpx.get(url, headers=app.bearer())
+    refused = http.get(url, headers=app.bearer())
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "MissingApiVersionParameter")
 
 
@@ -168,8 +168,8 @@ def test_publishing_credentials_open_the_deployment_endpoint_of_their_slot_only(
     found = app.client.web_apps.begin_list_publishing_credentials_slot(app.group, app.name, "staging").result()
     login = (found.properties.publishing_user_name, found.properties.publishing_password)
     assert found.properties.publishing_user_name == f"${app.name}__staging"
-    assert httpx.get(app.scm("staging", "/api/deployments"), auth=login).status_code == 200
-    assert httpx.get(app.scm("production", "/api/deployments"), auth=login).status_code == 401
+    assert http.get(app.scm("staging", "/api/deployments"), auth=login).status_code == 200
+    assert http.get(app.scm("production", "/api/deployments"), auth=login).status_code == 401
     assert app.client.web_apps.get_scm_allowed_slot(app.group, app.name, "staging").properties.allow is True
 
 
@@ -185,7 +185,7 @@ def test_a_host_that_cannot_start_answers_503(new_app: Callable[..., App]) -> No
 
     app = new_app()
     app.push("staging", package("3.0", exit="no such module"))
-    eventually(lambda: httpx.get(app.url("staging"), timeout=20).status_code == 503)
+    eventually(lambda: http.get(app.url("staging"), timeout=20).status_code == 503)
     with pytest.raises(HttpResponseError) as caught:
         list(app.client.web_apps.list_instance_functions_slot(app.group, app.name, "staging"))
     assert caught.value.status_code == 503

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
+from azure.core.exceptions import ResourceExistsError
 
 from local_azure.launch import LocalAzure
-from tests.local_azure.cloud import App, client_of, eventually, make_app, package, running
+from tests.local_azure.cloud import App, client_of, eventually, http, make_app, package, running
 
 
 def wait_for(azure: LocalAzure, text: str) -> None:
@@ -53,13 +52,13 @@ def test_sites_settings_content_and_addresses_are_there_after_a_restart(
     app.azure.start()
     assert app.version("production") == "1.0"
     assert app.settings("production") == {"Hub": "Hub1.0"}
-    assert httpx.get(app.url("staging")).status_code == 403
+    assert http.get(app.url("staging")).status_code == 403
     again = app.client.web_apps.begin_list_publishing_credentials(app.group, app.name).result()
     assert again.properties.publishing_password == credentials.properties.publishing_password
-    assert httpx.get(app.scm("production", "/api/deployments"), headers=old_token).json()[0]["status"] == 4
+    assert http.get(app.scm("production", "/api/deployments"), headers=old_token).json()[0]["status"] == 4
 
 
-@pytest.mark.parametrize("moment", ["phase 1:", "phase 3:", "swap phase 5:", "phase 6:"])
+@pytest.mark.parametrize("moment", ["phase 1:", "phase 3:", "swap phase 5:"])
 def test_a_swap_that_a_sigkill_interrupts_is_brought_to_its_end(started: App, moment: str) -> None:
     app = started
     token = app.begin_swap().continuation_token()
@@ -84,19 +83,22 @@ def test_a_prepared_preview_is_still_prepared(started: App) -> None:
     assert consistent(app) == ("2.0", "1.0")
 
 
-def test_a_deployment_that_a_sigkill_interrupts_has_failed_and_the_old_content_is_whole(tmp_path: Path) -> None:
-    with running(tmp_path, options=["--deployment-step-seconds", "2"]) as azure:
+def test_a_second_deployment_meanwhile_is_a_409_and_one_that_a_sigkill_interrupts_has_failed(tmp_path: Path) -> None:
+    with running(tmp_path, options=["--deployment-step-seconds", "3"]) as azure:
         app = make_app(azure, client_of(azure), "orders")
-        app.push("staging", package("1.0"))
-        identifier = app.push("staging", package("2.0"), "isAsync=true&trackDeploymentProgress=true").headers[
-            "SCM-DEPLOYMENT-ID"
-        ]
-        time.sleep(0.3)
+        followed = "isAsync=true&trackDeploymentProgress=true"
+        identifier = app.push("staging", package("1.0"), followed).headers["SCM-DEPLOYMENT-ID"]
+        second = app.push("staging", package("2.0"), followed)
+        assert second.status_code == 409
+        assert "currently in progress" in second.text
+        with pytest.raises(ResourceExistsError, match="a deployment to the 'staging' slot is running"):
+            app.begin_swap()
+        assert app.push("production", package("3.0"), followed).status_code == 202  # slots do not wait for each other
         azure.kill()
         azure.start()
-        found = httpx.get(app.scm("staging", f"/api/deployments/{identifier}"), headers=app.bearer())
+        found = http.get(app.scm("staging", f"/api/deployments/{identifier}"), headers=app.bearer())
         assert found.json()["status"] == 3
-        assert app.version("staging") == "1.0"
+        assert app.version("staging") == "none"
 
 
 def test_a_second_local_azure_on_the_same_state_is_refused(started: App) -> None:

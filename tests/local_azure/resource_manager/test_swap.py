@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from azure.mgmt.web.models import CsmSlotEntity, SlotConfigNames, SlotConfigNamesResource
 
-from tests.local_azure.cloud import SWAP_BODY, App, client_of, package
+from tests.local_azure.cloud import SWAP_BODY, App, client_of, http, package
 
 
 def stick(app: App, *names: str) -> None:
@@ -85,12 +84,12 @@ def test_the_first_answer_is_202_with_where_and_when_to_ask(app: App) -> None:
         f"{app.azure.url}/subscriptions/{app.azure.subscription_id}/resourceGroups/{app.group}"
         f"/providers/Microsoft.Web/sites/{app.name}/slots/staging/slotsswap?api-version=2025-05-01"
     )
-    accepted = httpx.post(url, json=SWAP_BODY, headers=app.bearer())
+    accepted = http.post(url, json=SWAP_BODY, headers=app.bearer())
     assert accepted.status_code == 202
     assert int(accepted.headers["Retry-After"]) >= 1
     location = accepted.headers["Location"]
     seen = set()
-    while (answer := httpx.get(location, headers=app.bearer())).status_code == 202:
+    while (answer := http.get(location, headers=app.bearer())).status_code == 202:
         seen.add(answer.headers["Location"])
         time.sleep(0.1)
     assert answer.status_code == 200
