@@ -1,0 +1,124 @@
+"""Whole runs of the DAGs on local Azure with real storage. The tests share one app and run in their order."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+from azure.data.tables import TableServiceClient
+
+from demo.cloud import HUB_OF, STAGING
+from zdd.core.release import Marker
+from zdd.hooks.release_store import ReleaseStore, app_key
+
+pytestmark = pytest.mark.timeout(300)
+
+SECRETS = re.compile(r"AccountKey=|Eby8vdM02xNOcqFlqUwJ|durabletask_extension=|code=")
+
+
+@pytest.fixture
+def store(stack) -> ReleaseStore:
+    return ReleaseStore(TableServiceClient.from_connection_string(stack.storage))
+
+
+@pytest.fixture
+def key(stack) -> str:
+    return app_key(stack.azure.subscription_id, stack.azure.resource_group, stack.cloud.app)
+
+
+def marker(stack, slot: str | None) -> Marker | None:
+    apps, group = stack.cloud.client.web_apps, stack.azure.resource_group
+    if slot:
+        return Marker.of(apps.list_application_settings_slot(group, stack.cloud.app, slot).properties)
+    return Marker.of(apps.list_application_settings(group, stack.cloud.app).properties)
+
+
+def states(run: Any) -> dict[str, str | None]:
+    return {ti.task_id: ti.state for ti in run.get_task_instances()}
+
+
+def xcoms(run: Any) -> dict[str, Any]:
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        found = session.scalars(select(XComModel).where(XComModel.run_id == run.run_id)).all()
+        return {f"{row.task_id}/{row.key}": XComModel.deserialize_value(row) for row in found}
+
+
+def test_a_release_goes_from_package_to_swap(stack, dags, store, key):
+    run = dags["status_check_slot"].test(run_conf=stack.release("v2_0_0", "2.0.0", settle_seconds=1, poll_seconds=1))
+    found = states(run)
+    assert run.state == "success", found
+    assert {task for task, state in found.items() if state == "skipped"} == {
+        "approve",
+        "approve_terminate_staging",
+        "terminate_staging",
+        "approve_terminate_production",
+        "terminate_production",
+        "swap_back",
+    }
+    assert stack.cloud.hub(None) == HUB_OF[STAGING]
+    assert marker(stack, None).version == "2.0.0"
+    assert httpx.get(f"{stack.cloud.address(None)}/api/edition", timeout=30).json()["edition"] == "2.0.0"
+    assert [row["State"] for row in store.releases(key)] == ["live"]
+    assert store.holder(key) is None
+
+    # Evidence: small JSON, no secret anywhere in it.
+    told = xcoms(run)
+    swap = told["swap/return_value"]
+    assert swap["proof"]["first_zero_at"] < swap["proof"]["began"]
+    assert swap["proof"]["hub"].startswith("hub=ordersgreen ")
+    for name, value in told.items():
+        text = json.dumps(value, default=str)
+        assert not SECRETS.search(text), name
+        assert len(text) < 12_000, name
+
+
+def test_the_nightly_release_has_nothing_to_release_when_that_is_live(stack, dags, monkeypatch, store, key):
+    queued = {"package": stack.upload("v2_0_0"), "version": "2.0.0"}
+    monkeypatch.setenv("AIRFLOW_VAR_ZDD_NEXT_ORDERS", json.dumps(queued))
+    conf = {"resource_group": stack.azure.resource_group, "app_name": stack.cloud.app}
+    conf |= {"window_from": "00:00", "window_to": "23:59"}
+    run = dags["nightly_release"].test(run_conf=conf)
+    found = states(run)
+    assert (run.state, found["choose_package"], found["lock"], found["swap"]) == (
+        "success",
+        "skipped",
+        "skipped",
+        "skipped",
+    )
+    assert "nothing to release: version 2.0.0 of orders is live already" in xcoms(run)["report/return_value"]["reason"]
+    assert len(store.releases(key)) == 1
+
+
+def test_a_release_whose_production_does_not_come_up_is_swapped_back(stack, dags, store, key, monkeypatch):
+    from zdd.exceptions import ReleaseFailed
+    from zdd.operators.verify import VerifySlotOperator
+
+    act = VerifySlotOperator.act
+
+    def broken_in_production(self, context):
+        if self.verify == "production":
+            raise ReleaseFailed("production does not answer")
+        return act(self, context)
+
+    monkeypatch.setattr(VerifySlotOperator, "act", broken_in_production)
+    run = dags["status_check_slot"].test(run_conf=stack.release("v1_1_0", "1.1.1", settle_seconds=0.5, poll_seconds=1))
+    found = states(run)
+    assert (run.state, found["verify_production"], found["swap_back"], found["report"], found["unlock"]) == (
+        "failed",
+        "failed",
+        "success",
+        "failed",
+        "success",
+    )
+    assert marker(stack, None).version == "2.0.0", "production runs what it ran before"
+    assert marker(stack, STAGING).version == "1.1.1"
+    last = store.releases(key)[-1]
+    assert (last["State"], "production does not answer" in last["Reason"]) == ("rolled back", True)
+    assert store.holder(key) is None
