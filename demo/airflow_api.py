@@ -50,6 +50,8 @@ class LogLine:
     level: str
     text: str
     logger: str
+    error: str
+    """The message of the exception that the line tells of; empty when it tells of none."""
 
 
 class AirflowApi:
@@ -142,11 +144,7 @@ class AirflowApi:
             if problem.status == 404:
                 return []
             raise
-        return [
-            LogLine(str(line.get("timestamp")), str(line.get("level", "")), line["event"], str(line.get("logger", "")))
-            for line in found["content"]
-            if isinstance(line, dict) and "event" in line
-        ]
+        return [_log_line(line) for line in found["content"] if isinstance(line, dict) and "event" in line]
 
     async def result(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """Return what a task returned (its XCom), None when it returned nothing."""
@@ -161,6 +159,17 @@ class AirflowApi:
     def run_link(self, dag_id: str, run_id: str) -> str:
         """Return the address of a run in the UI."""
         return f"{self.url}/dags/{dag_id}/runs/{run_id}"
+
+
+def _log_line(line: Mapping[str, Any]) -> LogLine:
+    details = line.get("error_detail") or [{}]
+    return LogLine(
+        time=str(line.get("timestamp")),
+        level=str(line.get("level", "")),
+        text=str(line["event"]),
+        logger=str(line.get("logger", "")),
+        error=str(details[0].get("exc_value", "")),
+    )
 
 
 def _moment(text: str | None) -> datetime | None:

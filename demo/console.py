@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from rich.console import Console
@@ -12,7 +13,9 @@ class Timeline:
     """Prints calm, stamped lines. `console` is the one place that the demo writes to."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        # In a file or a pipe there is no width to fit in.
+        width = None if sys.stdout.isatty() else 140
+        self.console = console or Console(highlight=False, soft_wrap=True, width=width)
         self._began = time.monotonic()
 
     def say(self, text: str, style: str = "") -> None:

@@ -126,10 +126,11 @@ class _Follower:
 
 
 def line_for_people(lines: list[LogLine]) -> str:
-    """Return the last line that one of our own modules logged, or the last error."""
-    ours = [line for line in lines if line.logger.startswith("zdd") and line.level in FOR_PEOPLE]
-    errors = [line for line in lines if line.level in {"error", "critical"}]
-    return " ".join((ours or errors)[-1].text.split()) if ours or errors else ""
+    """Return what ended the task, or else the last line that one of our own modules logged."""
+    ours = [line for line in lines if "zdd." in line.logger and line.level in FOR_PEOPLE]
+    errors = [line for line in lines if line.error]
+    text = errors[-1].error if errors else ours[-1].text if ours else ""
+    return " ".join(text.split())
 
 
 async def _watch_for_the_swap(stack: Stack, found: list[datetime], watch: Watch) -> None:

@@ -13,13 +13,13 @@ from demo.cloud import HUB_OF, STAGING
 from demo.console import Timeline
 from demo.release import Outcome, Watch, follow, through_the_dag, without_gates
 from demo.stack import DAG, Stack
-from demo.summary import Result, late_orders, show, show_so_far
+from demo.summary import LEAST_INSTANCES, Result, late_orders, show, show_so_far
 from demo.traffic import Front, Traffic
 
 NEXT = ("v2_0_0", "2.0.0")
 WITH_ENTITY = ("v2_1_0_entity", "2.1.0")
 # Waves and gaps: orders live for about ten seconds, so the last of a wave is over well before the next one comes.
-WAVE_SIZE, WAVE_SECONDS, PERIOD_SECONDS = 12, 4.0, 40.0
+WAVE_SIZE, WAVE_SECONDS, PERIOD_SECONDS, GAP_SECONDS = 12, 4.0, 40.0, 24.0
 STAGING_SIZE, LATE_SIZE, LAST_WAVE_SIZE = 12, 8, 10
 # So long the orders in staging are kept waiting for their approval after the release has begun to wait for them.
 STAGING_HOLD_SECONDS = 8.0
@@ -73,7 +73,11 @@ class Scenario:
         for _ in range(STAGING_SIZE):
             traffic.place(staging, "staging", hold=self._held, think_seconds=(0, 6))
         self._waves = traffic.start_waves(
-            production, size=WAVE_SIZE, over_seconds=WAVE_SECONDS, period_seconds=PERIOD_SECONDS
+            production,
+            size=WAVE_SIZE,
+            over_seconds=WAVE_SECONDS,
+            period_seconds=PERIOD_SECONDS,
+            gap_seconds=GAP_SECONDS,
         )
         self._polls = traffic.start_steady_polls()
         self._say(f"traffic: {WAVE_SIZE} orders every {PERIOD_SECONDS:.0f} s, steady polls, {STAGING_SIZE} in staging")
@@ -159,7 +163,9 @@ class Scenario:
         self, traffic: Traffic, production: Front, outcome: Outcome, running: int, links: Mapping[str, str]
     ) -> Result:
         self._waves.cancel()
-        await traffic.wave(production, "last wave", LAST_WAVE_SIZE, 2.0)
+        # A quick release may come before the second wave.
+        size = max(LAST_WAVE_SIZE, LEAST_INSTANCES + 4 - len(traffic.placed))
+        await traffic.wave(production, "last wave", size, 2.0)
         self._say("waiting for the last orders, stragglers in staging included")
         if not await traffic.until_all_are_over(STRAGGLER_TIMEOUT_SECONDS):
             self._say("some orders have not ended in time", "red")

@@ -148,11 +148,16 @@ def _instances(audit: Audit) -> Table:
 
 def _release(release: Outcome) -> Table:
     table = Table(title="Release", title_justify="left")
-    table.add_column("task")
+    table.add_column("task", no_wrap=True)
     table.add_column("state")
     table.add_column("seconds", justify="right")
     table.add_column("what it said", overflow="fold")
+    skipped = [step.name for step in release.steps if step.state == "skipped"]
+    if skipped:
+        table.caption = f"not needed: {', '.join(skipped)}"
     for step in release.steps:
+        if step.state == "skipped":
+            continue
         seconds = "" if step.seconds is None else f"{step.seconds:.1f}"
         table.add_row(step.name, step.state, seconds, step.said)
     return table

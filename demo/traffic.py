@@ -150,8 +150,14 @@ class Traffic:
             self.place(front, group)
             await asyncio.sleep(over_seconds / size)
 
-    def start_waves(self, front: Front, *, size: int, over_seconds: float, period_seconds: float) -> asyncio.Task[None]:
-        """Place waves of orders with gaps between them until the returned task is cancelled."""
+    def start_waves(
+        self, front: Front, *, size: int, over_seconds: float, period_seconds: float, gap_seconds: float
+    ) -> asyncio.Task[None]:
+        """Place waves of orders until the returned task is cancelled.
+
+        A wave comes every `period_seconds`, but not before the last order of the one before has been over for
+        `gap_seconds`: idle moments are the condition of the strategy, on a slow machine, too.
+        """
 
         async def waves() -> None:
             number = 0
@@ -159,7 +165,11 @@ class Traffic:
                 number += 1
                 begun = time.monotonic()
                 await self.wave(front, f"wave {number}", size, over_seconds)
-                await asyncio.sleep(max(0.0, period_seconds - (time.monotonic() - begun)))
+                quiet_since = time.monotonic()
+                while min(time.monotonic() - begun - period_seconds, time.monotonic() - quiet_since - gap_seconds) < 0:
+                    await asyncio.sleep(0.25)
+                    if self.in_flight(f"wave {number}"):
+                        quiet_since = time.monotonic()
 
         return self._spawn(waves())
 
