@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from local_azure.azurite import free_ports
-from tests.support.task_hub_storage import HubInStorage, binding, hub_in_storage, storage
+from tests.support.task_hub_storage import binding, hub_in_storage, storage
 from zdd.core.drain import DrainState, DrainVerdict
 from zdd.core.host_json import StorageKind, StorageReference
 from zdd.core.partitions import partition_of
-from zdd.hooks import task_hub
+from zdd.hooks import hub_tables, task_hub
 from zdd.hooks.task_hub import TaskHubReader, prove_once
 
 QUEUES = 5
@@ -81,17 +81,15 @@ async def test_a_timer_to_come_explains_its_hidden_message_and_a_past_one_does_n
 
 
 async def test_timers_beyond_the_budget_of_pages_explain_nothing(azurite: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zdd.hooks.hub_tables.TIMER_PAGES", 1)
+    monkeypatch.setattr(hub_tables, "PAGE_ROWS", 2)
+    monkeypatch.setattr(hub_tables, "TIMER_PAGES", 3)
     async with hub_in_storage(azurite, "Budget") as hub:
         await hub.message("sleeper", "TimerFired", hidden=600)
-        table = hub.tables.get_table_client("BudgetHistory")
-        due = datetime.now(UTC) + HOUR
-        for batch in range(11):
-            keys = [f"{number:016X}" for number in range(batch * 100, batch * 100 + 100)]
-            events = [{"PartitionKey": "sleeper", "RowKey": key, "EventType": "TimerCreated"} for key in keys]
-            await table.submit_transaction([("upsert", {**event, "FireAt": due, "EventId": 0}) for event in events])
-        verdict = await settled(azurite, hub.hub)
-    assert verdict.state is DrainState.BUSY
+        for number in range(6):
+            await hub.timer("sleeper", datetime.now(UTC) + HOUR, number)
+        assert (await settled(azurite, hub.hub)).state is DrainState.DRAINED
+        await hub.timer("sleeper", datetime.now(UTC) + HOUR, 6)
+        assert (await settled(azurite, hub.hub)).state is DrainState.BUSY
 
 
 async def test_a_hub_that_is_written_to_while_it_is_read_is_busy(azurite: str) -> None:
@@ -241,27 +239,39 @@ async def test_a_proof_of_zero_on_an_empty_hub_costs_seven_requests(azurite: str
         assert (await prove_once(binding(azurite, "Seven"))).evidence.requests == 7
 
 
-@pytest.fixture
-async def large_hub(azurite: str) -> HubInStorage:
-    async with hub_in_storage(azurite, "Large") as hub:
-        await hub.rows((f"live-{number}" for number in range(1200)), "Running")
-        await hub.rows((f"done-{number}" for number in range(800)), "Completed")
-        return hub
-
-
-async def test_a_poll_of_a_large_busy_hub_reads_one_row_and_every_tenth_is_a_proof(
-    azurite: str, large_hub: HubInStorage
+async def test_a_poll_of_a_busy_hub_reads_one_row_and_every_tenth_is_a_proof(
+    azurite: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with TaskHubReader(binding(azurite, large_hub.hub)) as reader:
+    monkeypatch.setattr(hub_tables, "PAGE_ROWS", 50)
+    async with hub_in_storage(azurite, "Large") as hub, TaskHubReader(binding(azurite, hub.hub)) as reader:
+        await hub.rows((f"live-{number}" for number in range(120)), "Running")
+        await hub.rows((f"done-{number}" for number in range(180)), "Completed")
+        await asyncio.sleep(1.05)
         proof = await reader.prove(None)
         polls = [proof]
         for _ in range(10):
             polls.append(await reader.poll(polls[-1].memory))
-    assert proof.evidence.in_flight == 1200
-    assert proof.evidence.pages > 1
+    assert proof.evidence.in_flight == 120
+    assert proof.evidence.pages == 3
     assert [verdict.evidence.requests for verdict in polls[1:10]] == [1] * 9
-    assert polls[10].evidence.in_flight == 1200
+    assert polls[10].evidence.in_flight == 120
     assert {verdict.state for verdict in polls} == {DrainState.BUSY}
+
+
+async def test_a_live_row_behind_a_page_of_entities_is_found_by_key_ranges(
+    azurite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_tables, "PAGE_ROWS", 20)
+    async with hub_in_storage(azurite, "Behind") as hub:
+        await hub.rows((f"@counter@{number}" for number in range(50)), "Running")
+        entities_only = await settled(azurite, hub.hub)
+        await hub.row("zebra")
+        verdict = await prove_once(binding(azurite, hub.hub))
+    assert entities_only.state is DrainState.DRAINED
+    assert entities_only.evidence.entities == 50
+    assert entities_only.evidence.pages > 3
+    assert verdict.state is DrainState.BUSY
+    assert verdict.evidence.blockers[0].instance_id == "zebra"
 
 
 async def test_a_poll_whose_witness_has_finished_makes_a_proof(azurite: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from zdd.core.observation import Timer
 
-MAXIMUM_TIMERS = 500
+MAXIMUM_TIMERS = 200
 FORMAT = 1
 
 

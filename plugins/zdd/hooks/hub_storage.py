@@ -83,7 +83,9 @@ class HubStorage:
         """Count the messages of a queue, then peek; an empty queue, whose count is never too low, is not peeked."""
         async with reading(f"queue {name}"):
             queue = (await self._hub.queues()).get_queue_client(name)
-            count = (await queue.get_queue_properties()).approximate_message_count or 0
+            count = (await queue.get_queue_properties()).approximate_message_count
+            if count is None:
+                raise Unknown(f"queue {name} answered without a count of its messages")
             peeked = await queue.peek_messages(max_messages=MAXIMUM_PEEK) if count else []
         fresh = sum(message.inserted_on is None or message.inserted_on >= began for message in peeked)
         return QueueReading(name, count, tuple(read_message(message.content) for message in peeked), fresh)

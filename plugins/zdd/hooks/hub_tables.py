@@ -31,6 +31,8 @@ _CUTS = ("1", "3", "5", "7", "9", "b", "d", "f")
 # Once live rows were found the verdict stands: the pages after that only make the counts better.
 _BUSY_PAGES = 20
 TIMER_PAGES = 20
+# The most that the service gives.
+PAGE_ROWS = 1000
 
 
 class HubTables:
@@ -77,7 +79,8 @@ class HubTables:
         name = self.binding.instances_table
         async with reading(f"table {name}"):
             table = (await self._rows.tables()).get_table_client(name)
-            pages = table.query_entities(condition, select=_COLUMNS).by_page(continuation_token=token)
+            found = table.query_entities(condition, select=_COLUMNS, results_per_page=PAGE_ROWS)
+            pages = found.by_page(continuation_token=token)
             async for page in pages:
                 return [_row(entity) async for entity in page], pages.continuation_token
         return [], None
@@ -100,7 +103,7 @@ class HubTables:
         read = 0
         async with reading(f"table {name}"):
             table = (await self._rows.tables()).get_table_client(name)
-            pages = table.query_entities(condition, select=_TIMER_COLUMNS).by_page()
+            pages = table.query_entities(condition, select=_TIMER_COLUMNS, results_per_page=PAGE_ROWS).by_page()
             async for page in pages:
                 timers += [_timer(entity) async for entity in page]
                 read += 1
