@@ -27,26 +27,33 @@ class Activities:
         self._wakeups = wakeups
         self._queue = queue
         self._running: set[asyncio.Task[None]] = set()
-        self._poller: asyncio.Task[None] | None = None
+        self._poller = Poller(settings, wakeups, queue)
 
     def start(self) -> None:
         """Begin to take work items."""
-        poller = Poller(self._settings, self._wakeups, self._queue)
-        self._poller = asyncio.create_task(poller.run(self._take), name=f"poll {self._queue}")
+        self._poller.start(self._take)
 
-    async def stop(self) -> None:
+    async def stop(self, *, graceful: bool) -> None:
         """Take no more and leave what runs: its messages come back after their visibility timeout."""
-        tasks = [*self._running, *([self._poller] if self._poller else [])]
+        if graceful:
+            await self._poller.stop()
+        else:
+            await self._poller.kill()
+        tasks = list(self._running)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._poller = None
 
-    async def _take(self, queue: str) -> int:
+    async def _take(self, poller: Poller) -> int:
         free = self._settings.max_concurrent_activities - len(self._running)
         if free <= 0:
             return 0  # the end of a running one wakes the poller
-        batch = await self._queues.take(queue, min(free, BATCH), self._settings.work_item_queue_visibility_timeout)
+        batch = await self._queues.take(
+            self._queue, min(free, BATCH), self._settings.work_item_queue_visibility_timeout
+        )
+        if poller.stopping:
+            await asyncio.gather(*(self._queues.show(taken) for taken in batch))
+            return 0
         for taken in batch:
             task = asyncio.create_task(self._run(taken))
             self._running.add(task)

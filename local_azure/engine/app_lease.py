@@ -60,17 +60,21 @@ class AppLease:
 
     async def _run(self) -> None:
         while True:
-            if self._held:
-                await asyncio.sleep(_RENEW_SECONDS)
-                if not await self._acquire():
-                    logger.error("lost the app lease of task hub %s: stopping work", self._settings.hub_name)
-                    self._held = False
-                    await self._stop()
+            retry = self._settings.app_lease_retry_interval.total_seconds()
+            await asyncio.sleep(_RENEW_SECONDS if self._held else retry)
+            try:
+                acquired = await self._acquire()
+            except AzureError as error:
+                # The lease outlives one missed renewal; work goes on until somebody else has it.
+                logger.warning("could not renew the app lease of %s: %s", self._settings.hub_name, error)
                 continue
-            await asyncio.sleep(self._settings.app_lease_retry_interval.total_seconds())
-            if await self._acquire():
+            if acquired and not self._held:
                 self._held = True
                 await self._start()
+            elif self._held and not acquired:
+                logger.error("lost the app lease of task hub %s: stopping work", self._settings.hub_name)
+                self._held = False
+                await self._stop()
 
     async def _acquire(self) -> bool:
         """Take or renew: taking a lease again under its own id renews it."""

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from local_azure.engine import entities, inbox, orchestration
 from local_azure.engine.code import EntityId, FunctionCode
@@ -78,7 +79,7 @@ class Control:
         self._history = history
         self._instances = instances
         self._sessions: dict[str, _Session] = {}
-        self._pollers: dict[str, asyncio.Task[None]] = {}
+        self._pollers: dict[str, Poller] = {}
         self._free = asyncio.Semaphore(settings.max_concurrent_orchestrators)
         self._cache = _HistoryCache()
 
@@ -87,37 +88,42 @@ class Control:
     def own(self, queue: str) -> None:
         """Begin to take messages of a queue."""
         if queue not in self._pollers:
-            poller = Poller(self._settings, self._wakeups, queue)
-            self._pollers[queue] = asyncio.create_task(poller.run(self._take), name=f"poll {queue}")
+            poller = self._pollers[queue] = Poller(self._settings, self._wakeups, queue)
+            poller.start(partial(self._take, queue))
 
     async def disown(self, queue: str) -> None:
-        """Take no more of a queue, and finish the turns that run."""
+        """Take no more of a queue, finish the turns that run, and show again what waits for the next ones."""
         poller = self._pollers.pop(queue, None)
         if poller is not None:
-            poller.cancel()
-            await asyncio.gather(poller, return_exceptions=True)
+            await poller.stop()
         mine = [session for session in self._sessions.values() if session.queue == queue]
+        waiting = [taken for session in mine for taken in session.waiting]
         for session in mine:
-            session.waiting.clear()
+            session.waiting = []
         tasks = [session.task for session in mine if session.task is not None]
-        await asyncio.gather(*tasks, return_exceptions=True)
+        shown = (self._queues.show(taken) for taken in waiting)
+        await asyncio.gather(*tasks, *shown, return_exceptions=True)
         self._cache.clear()
 
     async def kill(self) -> None:
         """Stop at once; what was taken stays hidden until its visibility timeout."""
-        tasks = [*self._pollers.values(), *(s.task for s in self._sessions.values() if s.task is not None)]
+        tasks = [session.task for session in self._sessions.values() if session.task is not None]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        pollers = [poller.kill() for poller in self._pollers.values()]
+        await asyncio.gather(*tasks, *pollers, return_exceptions=True)
         self._pollers.clear()
 
     # --- taking ------------------------------------------------------------------------------------------------
 
-    async def _take(self, queue: str) -> int:
+    async def _take(self, queue: str, poller: Poller) -> int:
         if sum(len(session.waiting) for session in self._sessions.values()) > _MAX_WAITING:
             return 0
         count = min(BATCH, self._settings.control_queue_batch_size)
         batch = await self._queues.take(queue, count, self._settings.control_queue_visibility_timeout)
+        if poller.stopping:
+            await asyncio.gather(*(self._queues.show(taken) for taken in batch))
+            return 0
         for taken in batch:
             instance_id = taken.message.instance_id
             session = self._sessions.get(instance_id)

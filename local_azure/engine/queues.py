@@ -127,6 +127,9 @@ class HubQueues:
                 logger.warning("discarded message %s of %s: its payload is gone", raw.id, queue)
                 await client.delete(raw.id, raw.pop_receipt)
                 continue
+            except (ValueError, KeyError):
+                logger.exception("left message %s of %s alone: it is none of the engine's", raw.id, queue)
+                continue
             taken.append(Taken(queue, raw.id, raw.pop_receipt, raw.dequeue_count, raw.inserted_on, message))
         return taken
 
@@ -155,6 +158,15 @@ class HubQueues:
                 raise
             return  # another worker took or deleted it meanwhile
         self._wakeups.wake_later(taken.queue, seconds)
+
+    async def show(self, taken: Taken) -> None:
+        """Make a taken message visible again at once: nobody has begun to work on it."""
+        try:
+            await self.renew(taken, timedelta(0))
+        except StorageError as error:
+            if error.status not in (400, 404):
+                raise
+        self._wakeups.wake(taken.queue)
 
     async def delete(self, taken: Taken) -> None:
         """Delete a message whose work is done."""

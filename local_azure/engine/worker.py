@@ -58,7 +58,7 @@ class Worker:
 
     async def _end(self, *, graceful: bool = True) -> None:
         if self._activities is not None:
-            await self._activities.stop()
+            await self._activities.stop(graceful=graceful)
         if self._partitions is not None:
             await self._partitions.stop(graceful=graceful)
         if self._control is not None:

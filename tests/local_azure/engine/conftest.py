@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -63,6 +63,15 @@ async def wait_for(
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise AssertionError(f"{instance_id} did not come that far: {state}") from None
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], *, seconds: float = 90) -> None:
+    """Wait until a condition holds."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.1)
 
 
 def has_status(status: Status) -> Callable[[InstanceState], bool]:

@@ -16,7 +16,9 @@ from .fake_code import Context, FakeCode, Task
 from .memory_hub import Instance, MemoryHub
 
 Steps = Generator[Task, Any, Any]
-RECORDED: dict[str, Any] = json.loads(lzma.open(Path(__file__).with_name("changes.json.xz")).read())["3.15.0"]
+RECORDED: dict[str, Any] = json.loads(lzma.decompress(Path(__file__).with_name("changes.json.xz").read_bytes()))[
+    "3.15.0"
+]
 POSITIONS = ("waiting", "in-child", "pending")
 
 
@@ -128,7 +130,7 @@ async def play(edition: str) -> tuple[dict[str, Instance], dict[str, Instance]]:
     return seen[0], seen[1]
 
 
-@pytest.mark.parametrize("edition", [name for name in RECORDED])
+@pytest.mark.parametrize("edition", list(RECORDED))
 async def test_a_change_ends_as_on_the_real_engine(edition: str) -> None:
     after_change, put_back = await play(edition)
     for seen, recorded in ((after_change, "with the change"), (put_back, "old code put back")):
