@@ -46,6 +46,7 @@ class FilmHub:
 
     name: str
     tracking_prefix: str | None = None
+    partitions: int = 4
 
 
 @dataclass(frozen=True)
@@ -122,15 +123,18 @@ def _hubs(frames: tuple[Frame, ...], about: dict[str, Any]) -> tuple[FilmHub, ..
     tables = [frame.operation["table"] for frame in frames if frame.operation["op"] == "create-table"]
     by_table = [table.removesuffix("Instances") for table in tables if table.endswith("Instances")]
     names = {table.removesuffix("Partitions").lower(): table.removesuffix("Partitions") for table in tables}
-    by_queue = {hub_of_queue(frame.operation["queue"]) for frame in frames if frame.operation["op"] == "create-queue"}
+    queues = {frame.operation["queue"] for frame in frames if frame.operation["op"] == "create-queue"}
+    by_queue = {owner for queue in queues if (owner := hub_of_queue(queue))}
+
+    def hub(name: str, prefix: str | None = None) -> FilmHub:
+        return FilmHub(name, prefix, sum(queue.startswith(f"{name.lower()}-control-") for queue in queues) or 4)
+
     if about.get("tracking_prefix"):
-        told = about.get("hubs") or {hub for history in about.get("owners", {}).values() for _, hub in history}
-        return tuple(FilmHub(hub, about["tracking_prefix"]) for hub in sorted(told))
-    own = [FilmHub(hub) for hub in by_table if hub.lower() in by_queue]
-    if own:
-        return tuple(own)
+        told = about.get("hubs") or {name for history in about.get("owners", {}).values() for _, name in history}
+        return tuple(hub(name, about["tracking_prefix"]) for name in sorted(told))
+    own = tuple(hub(name) for name in by_table if name.lower() in by_queue)
     # Nobody says so, but the queues do: hubs that keep their rows in tables of another name.
-    return tuple(FilmHub(names.get(hub, hub), by_table[0]) for hub in sorted(filter(None, by_queue)) if by_table)
+    return own or tuple(hub(names.get(name, name), by_table[0]) for name in sorted(by_queue) if by_table)
 
 
 def hub_of_queue(queue: str) -> str | None:

@@ -165,9 +165,9 @@ class Moments:
     queues: Mapping[str, Snapshot] = field(default_factory=dict)
 
 
-def read_hub(hub: FilmHub, moments: Moments, *, partitions: int = 4) -> HubReading:
+def read_hub(hub: FilmHub, moments: Moments) -> HubReading:
     """A reading of a hub, as a reader would have made it at these moments."""
-    names = (work_item_queue(hub.name), *control_queues(hub.name, partitions))
+    names = (work_item_queue(hub.name), *control_queues(hub.name, hub.partitions))
     at = {name: moments.queues.get(name, moments.first) for name in names}
     work_items, *control = (at[name].queue(name) for name in names)
     began = moments.first.moment

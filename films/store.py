@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import base64
 import json
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 
 from azure.core import MatchConditions
+from azure.core.exceptions import ResourceExistsError
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableServiceClient
 from azure.storage.blob.aio import BlobServiceClient
@@ -120,7 +121,7 @@ class FilmStore:
 
     async def _apply_to_table(self, operation: dict[str, Any]) -> None:
         if operation["op"] == "create-table":
-            await self._tables.create_table(self._prefix + operation["table"])
+            await self._tables.create_table_if_not_exists(self._prefix + operation["table"])
             return
         parts = operation["operations"] if operation["op"] == "batch" else [operation]
         table = self._tables.get_table_client(self._prefix + parts[0]["table"])
@@ -200,7 +201,8 @@ class FilmStore:
         container = self._prefix.lower() + operation["container"]
         match operation["op"]:
             case "create-container":
-                await self._blobs.create_container(container)
+                with suppress(ResourceExistsError):
+                    await self._blobs.create_container(container)
             case "put-blob" if operation["blob"] == "taskhub.json":  # no reader looks at any other
                 blob = self._blobs.get_blob_client(container, operation["blob"])
                 await blob.upload_blob(operation["text"], overwrite=True)

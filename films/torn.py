@@ -71,7 +71,7 @@ def _moments(
     end = index
     while end + 1 < len(taken) and taken[end + 1].moment - first.moment <= LONGEST:
         end += 1
-    names = (work_item_queue(hub.name), *control_queues(hub.name, 4))
+    names = (work_item_queue(hub.name), *control_queues(hub.name, hub.partitions))
     for _ in range(samples):
         if reverse:
             later = chance.randint(index, end)
