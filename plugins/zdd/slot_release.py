@@ -142,7 +142,8 @@ def slot_release(*, package: str, version: str, window_end: str = "", before: Se
     verify_staging >> wait_production
     wait_production >> _terminate(wait_production, slot="production", name="production", app=app, gate=gate) >> swap
     wait_production >> swap >> verify_production >> swap_back
-    [verify_production, swap_back] >> report >> unlock.as_teardown(setups=lock)
+    # Behind the teardown, and so outside its scope: it runs even when the lock was refused or never asked for.
+    [verify_production, swap_back] >> unlock.as_teardown(setups=lock) >> report
     return SlotRelease(lock, report)
 
 

@@ -92,7 +92,8 @@ def test_the_release_waits_before_it_deploys_and_again_before_it_swaps(found):
     assert upstream["wait_for_production_to_drain"] == ["approve", "verify_staging"]
     assert upstream["swap"] == ["terminate_production", "wait_for_production_to_drain"]
     assert upstream["verify_production"] == ["swap"]
-    assert upstream["unlock"] == ["lock", "report"]
+    assert upstream["unlock"] == ["lock", "swap_back", "verify_production"]
+    assert upstream["report"] == ["unlock"]
 
 
 def test_every_parameter_of_the_form_has_a_title_a_help_text_and_a_section(found):
