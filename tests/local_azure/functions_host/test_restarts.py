@@ -114,6 +114,19 @@ def test_a_polite_stop_ends_within_five_seconds_and_leaves_the_work(azurite: str
         assert host.until(instance)["output"] == "woke"
 
 
+def test_a_request_in_flight_ends_well_while_the_host_stops(azurite: str, tmp_path: Path) -> None:
+    with (
+        Child(APPS / "everything", azurite, "HostInFlight", log=tmp_path / "log") as host,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        request = pool.submit(host.call, "POST", "/api/slowly/1")
+        time.sleep(0.4)
+        host.stop()
+        assert request.result().status_code == 202
+        host.start()
+        assert host.until("late")["output"] == {"sum": 2}
+
+
 def test_keys_stay_with_the_slot_over_restarts_and_changes_of_content(azurite: str, tmp_path: Path) -> None:
     root = write(tmp_path / "app", "step_a")
     with Child(root, azurite, "HostKeys", log=tmp_path / "log") as host:
@@ -147,13 +160,3 @@ def test_a_package_runs_from_its_zip(azurite: str, tmp_path: Path) -> None:
         assert host.status()["state"] == "Running"
         assert host.call("GET", "/api/extra/7").text == "extra 7"
         assert host.until(host.begin("fan_out", {"n": 2}))["output"] == {"sum": 2}
-
-
-def test_a_disabled_function_is_not_served(azurite: str, tmp_path: Path) -> None:
-    disabled = {"AzureWebJobs.extra.Disabled": "true", "AzureWebJobs.double.Disabled": "1"}
-    with Child(APPS / "everything", azurite, "HostDisabled", log=tmp_path / "log", **disabled) as host:
-        assert host.call("GET", "/api/extra/1").status_code == 404
-        functions = {function["name"]: function["isDisabled"] for function in host.admin("functions")}
-        assert (functions["extra"], functions["secret"]) == (True, False)
-        done = host.until(host.begin("fan_out", {"n": 1}))
-        assert "The function 'double' doesn't exist, is disabled, or is not an activity function" in done["output"]

@@ -22,6 +22,15 @@ async def http_start(req: func.HttpRequest, client: df.DurableOrchestrationClien
     return client.create_check_status_response(req, instance_id)
 
 
+@app.route(route="slowly/{seconds:int}", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.durable_client_input(client_name="client")
+async def http_slow_start(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    import asyncio
+
+    await asyncio.sleep(int(req.route_params["seconds"]))
+    return client.create_check_status_response(req, await client.start_new("fan_out", "late", {"n": 2}))
+
+
 @app.route(route="run/{name}", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 @app.durable_client_input(client_name="client")
 async def http_run(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
@@ -208,6 +217,12 @@ def long_run(context: df.DurableOrchestrationContext):
         total += yield context.call_activity("double", step)
         yield context.create_timer(context.current_utc_datetime + datetime.timedelta(seconds=2))
     return total
+
+
+@app.orchestration_trigger(context_name="context")
+def version(context: df.DurableOrchestrationContext):
+    return context.version
+    yield
 
 
 @app.entity_trigger(context_name="context", entity_name="Counter")
