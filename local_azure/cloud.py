@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from local_azure.auth import Tokens
@@ -39,6 +40,8 @@ class Cloud:
         self._listeners: dict[tuple[str, str], list[Listener]] = {}
         self._endpoints: dict[tuple[str, str], DeploymentEndpoint] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        # Hosts take a core each while they start: all at once, after a restart with many sites, each would be too slow.
+        self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 2))
         self.after_deployment: Callable[[Site, str], None] | None = None
 
     # life
@@ -151,13 +154,18 @@ class Cloud:
         if slot.running:
             runtime.start_soon("start")
 
-    async def close_slot(self, site: Site, slot_name: str) -> None:
-        """Stop a slot's host and close its ports; its document and content are the caller's to delete."""
-        key = (site.name.lower(), slot_name)
-        runtime = self._runtimes.pop(key)
-        self._endpoints.pop(key)
-        await runtime.close(drain=0)
-        await asyncio.gather(*(one.close(grace=0.5) for one in self._listeners.pop(key)))
+    async def close_slots(self, site: Site, names: Sequence[str]) -> None:
+        """Stop slots for good: host, ports, content. Their document is the caller's to change, before this call."""
+        keys = [(site.name.lower(), name) for name in names]
+        # Taken out before anything is awaited: meanwhile a site of the same name may be made anew.
+        runtimes = [self._runtimes.pop(key) for key in keys]
+        listeners = [one for key in keys for one in self._listeners.pop(key)]
+        for key in keys:
+            self._endpoints.pop(key)
+        await asyncio.gather(*(runtime.close(drain=0) for runtime in runtimes))
+        await asyncio.gather(*(listener.close(grace=0.5) for listener in listeners))
+        for name in names:
+            await asyncio.to_thread(self.state.forget_content, site.name, site.slots[name].volume)
 
     def runtime(self, site: Site | str, slot: str) -> SlotRuntime:
         """The running side of a slot."""
@@ -188,4 +196,5 @@ class Cloud:
             internal_token=token,
             log_file=self.state.log_file(site.name, slot_name),
         )
-        return await HostProcess.start(plan, command=self.settings.host_command, timing=self.settings.timing)
+        async with self._starts:
+            return await HostProcess.start(plan, command=self.settings.host_command, timing=self.settings.timing)

@@ -58,7 +58,7 @@ class Settings:
     @property
     def public_host(self) -> str:
         """The host name under which clients reach the slots' ports."""
-        return self.advertise_host or self.host
+        return self.advertise_host or ("127.0.0.1" if self.host == "0.0.0.0" else self.host)
 
 
 def _listen(text: str) -> tuple[str, int]:

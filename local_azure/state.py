@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -116,10 +117,12 @@ class State:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def forget_content(self, site: str, volume: str | None = None) -> None:
-        """Delete the content of a slot, or of a whole site."""
-        top = self.directory / "content" / site.lower()
-        shutil.rmtree(top / volume if volume else top, ignore_errors=True)
+    def forget_content(self, site: str, volume: str) -> None:
+        """Delete the content of a slot, and the site's folder when it was the last."""
+        path = self.volume(site, volume)
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
 
     def close(self) -> None:
         """Let another process have the state."""

@@ -32,6 +32,7 @@ from local_azure.resource_manager import (
     sites,
     slot_config_names,
     slot_differences,
+    slots,
     swap,
 )
 from local_azure.resource_manager.call import Call, error_answer
@@ -59,6 +60,7 @@ RESOURCES = (
     publishing,
     deployments,
     configuration,
+    slots,
     sites,
 )
 

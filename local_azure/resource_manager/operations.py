@@ -6,9 +6,9 @@ from starlette.responses import Response
 
 from local_azure.errors import arm_error
 from local_azure.model import Operation, OperationState
-from local_azure.resource_manager import sites
 from local_azure.resource_manager.call import Call, answer, empty
 from local_azure.resource_manager.router import SITE_OR_SLOT, Router
+from local_azure.resource_manager.site_json import to_arm
 
 router = Router()
 
@@ -36,4 +36,4 @@ async def get_result(call: Call) -> Response:
         return empty(202, headers_of(call, operation))
     if operation.state == OperationState.FAILED:
         return answer(operation.error, operation.error_status or 500)
-    return answer(sites.to_arm(call, site, slot))
+    return answer(to_arm(call, site, slot))
