@@ -52,6 +52,20 @@ def app_params(resource_group: str | None = None, app_name: str | None = None) -
     }
 
 
+def optional_app_params() -> dict[str, Param]:
+    """An app that may be left out."""
+    optional: dict[str, Any] = {"type": ["string", "null"], "maxLength": 90, "section": APP}
+    return {
+        "resource_group": Param(
+            None, title="Resource group", description="Resource group of an app to try; may be left out.", **optional
+        ),
+        "app_name": Param(
+            None, title="Function app", description="An app whose settings are to be read; may be left out.", **optional
+        ),
+        "slot_name": app_params()["slot_name"],
+    }
+
+
 def package_params() -> dict[str, Param]:
     """Which package."""
     return {
@@ -166,11 +180,12 @@ def gate_params() -> dict[str, Param]:
 def check_params() -> dict[str, Param]:
     """What is checked, and what is accepted."""
     return {
+        # The form takes an empty text for a missing value, so an optional text is null.
         "probe_path": Param(
-            "",
-            type="string",
+            None,
+            type=["string", "null"],
             maxLength=500,
-            pattern="^(/.*)?$",
+            pattern="^/",
             title="Probe path",
             description="Path on the app's host that must answer 2xx before and after the swap, such as /api/health. "
             "Empty: not probed.",

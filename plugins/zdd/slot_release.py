@@ -38,6 +38,7 @@ ORDER = (
     "swap_back",
 )
 PARAM = "{{{{ params.{} }}}}".format
+PROBE_PATH = "{{ params.probe_path or '' }}"
 # Skipped means here "not asked for", never "go on anyway": one task before must have succeeded.
 GO_ON = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 
@@ -101,9 +102,7 @@ def slot_release(*, package: str, version: str, window_end: str = "", before: Se
         **gate,
         **app,
     )
-    verify_staging = VerifySlotOperator(
-        task_id="verify_staging", verify="staging", probe_path=PARAM("probe_path"), **app
-    )
+    verify_staging = VerifySlotOperator(task_id="verify_staging", verify="staging", probe_path=PROBE_PATH, **app)
     approve = ReleaseApprovalOperator(
         task_id="approve",
         needed=PARAM("approval"),
@@ -130,7 +129,7 @@ def slot_release(*, package: str, version: str, window_end: str = "", before: Se
         **app,
     )
     verify_production = VerifySlotOperator(
-        task_id="verify_production", verify="production", probe_path=PARAM("probe_path"), **app
+        task_id="verify_production", verify="production", probe_path=PROBE_PATH, **app
     )
     swap_back = SwapBackOperator(task_id="swap_back", trigger_rule=TriggerRule.ONE_FAILED, **app)
     report = ReportReleaseOperator(task_id="report", order=(*before, *ORDER), trigger_rule=TriggerRule.ALL_DONE, **app)

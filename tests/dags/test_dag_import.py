@@ -33,7 +33,9 @@ json.dump({
         "retries": {t.task_id: t.retries for t in d.tasks},
         "upstream": {t.task_id: sorted(t.upstream_task_ids) for t in d.tasks},
         "params": {
-        k: d.params.get_param(k).schema | {"description": d.params.get_param(k).description} for k in d.params
+        k: d.params.get_param(k).schema
+        | {"description": d.params.get_param(k).description, "value": str(d.params.get_param(k).value)}
+        for k in d.params
     },
         "teardowns": [t.task_id for t in d.tasks if t.is_teardown],
     } for d in bag.dags.values()},
@@ -61,9 +63,9 @@ def found():
     return json.loads(answer.stdout[answer.stdout.index('{"plugin_errors"') :])
 
 
-def test_the_plugin_and_both_dags_are_imported_without_an_error(found):
+def test_the_plugin_and_every_dag_are_imported_without_an_error(found):
     assert (found["plugin_errors"], found["dag_errors"]) == ({}, {})
-    assert set(found["dags"]) == {"status_check_slot", "nightly_release"}
+    assert set(found["dags"]) == {"status_check_slot", "nightly_release", "check_connections"}
 
 
 def test_importing_them_loads_nothing_of_azure_and_nothing_of_its_provider(found):
@@ -103,6 +105,11 @@ def test_every_parameter_of_the_form_has_a_title_a_help_text_and_a_section(found
             assert len(schema.get("description", "")) > 20, name
             assert schema.get("section"), name
             assert schema.get("type"), name
+
+
+def test_no_parameter_is_an_empty_text_by_default_since_the_form_takes_that_for_a_missing_one(found):
+    for dag in found["dags"].values():
+        assert [name for name, schema in dag["params"].items() if schema.get("value") == ""] == []
 
 
 def test_the_nightly_release_is_scheduled_only_for_an_app_of_the_configuration(found):

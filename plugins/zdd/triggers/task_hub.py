@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -96,6 +97,8 @@ class TaskHubDrainedTrigger(BaseTrigger):
         rule = SettleRule(self.zeros, timedelta(seconds=self.settle_seconds))
         deadline = datetime.fromisoformat(self.deadline)
         watch = Watch.from_json(self.watch)
+        # Importing the SDKs takes half a second the first time: in a thread it does not stop the other triggers.
+        await asyncio.to_thread(import_clients)
         async with self.drain() as drain:
             while True:
                 seen = await drain.poll(watch)
@@ -130,6 +133,17 @@ class TaskHubDrainedTrigger(BaseTrigger):
             self._told = now
         else:
             self.log.debug(*line, seen.binding)
+
+
+def import_clients() -> None:
+    """Import what a look at a hub needs; the modules are used by the hooks, inside their methods."""
+    for name in (
+        "azure.mgmt.core",
+        "azure.core.pipeline.transport",
+        "azure.data.tables.aio",
+        "azure.storage.queue.aio",
+    ):
+        importlib.import_module(name)
 
 
 def gate_event(status: str, seen: Observed, deadline: str) -> dict[str, Any]:
