@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import httpx
 from starlette.responses import Response
 
@@ -53,7 +55,7 @@ async def _forward(call: Call) -> Response:
         return Response(
             content, media_type="application/json" if file.endswith(".json") else "application/octet-stream"
         )
-    query = "&".join(f"{name}={value}" for name, value in call.query.items() if name != "api-version")
+    query = urlencode({name: value for name, value in call.query.items() if name != "api-version"})
     target = f"/{path}?{query}" if query else f"/{path}"
     found = await ask_host(call, target, method=call.method, body=call.body or None)
     return Response(found.content, found.status_code, media_type=found.headers.get("content-type"))
