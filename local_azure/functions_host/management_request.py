@@ -6,6 +6,7 @@ import json
 import re
 import traceback
 import uuid
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, unquote_plus
@@ -16,10 +17,23 @@ from starlette.responses import Response
 from local_azure.engine.code import EntityId
 from local_azure.engine.instances import Status
 
+from .hubs import Hub
+
+TOKEN_HEADER = "x-ms-continuation-token"
 DEFAULT_PAGE = 100
 _STATUS_NUMBERS = dict(
     enumerate(("Running", "Completed", "ContinuedAsNew", "Failed", "Canceled", "Terminated", "Pending", "Suspended"))
 )
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: the hub that it means, and its path below the base, cut and decoded."""
+
+    request: Request
+    hub: Hub
+    parts: list[str]
+    system_key: str = field(repr=False)
 
 
 def decoded_id(part: str) -> str:
