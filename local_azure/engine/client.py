@@ -14,6 +14,7 @@ from local_azure.engine import requests
 from local_azure.engine.code import EntityId, HistoryEvent
 from local_azure.engine.errors import (
     BadContinuationToken,
+    HistoryUnreadable,
     InstanceAlreadyExists,
     InstanceNotFound,
     InstanceNotRunning,
@@ -48,6 +49,7 @@ _WITHOUT_PAYLOADS = [
     "Generation",
     "Tags",
 ]
+_NUMBERED_CALLS = (EventKind.TaskScheduled, EventKind.SubOrchestrationInstanceCreated)
 _PURGEABLE = (Status.COMPLETED, Status.TERMINATED, Status.CANCELED, Status.FAILED)
 
 
@@ -147,9 +149,18 @@ class TaskHub:
         return await parts.instances.to_state(row, fetch_input=fetch_input, fetch_output=fetch_output)
 
     async def history(self, instance_id: str) -> list[HistoryEvent]:
-        """Read the instance's history, events in the form of `code.HistoryEvent` (`EventType` a number)."""
+        """Read the instance's history, events in the form of `code.HistoryEvent` (`EventType` a number).
+
+        Raises HistoryUnreadable where the real engine's API fails: when a divergence has left two calls of one number.
+        """
         parts = await self._parts()
         stored = await parts.history.load(instance_id)
+        calls = [(event.kind, event.event_id) for event in stored.events if event.kind in _NUMBERED_CALLS]
+        if len(calls) != len(set(calls)):
+            raise HistoryUnreadable(
+                f"expected each call in the history of {instance_id!r} to have a number of its own, found a number "
+                f"twice, as a change of code under a running instance leaves it"
+            )
         return [to_code(event) for event in stored.events]
 
     async def query(

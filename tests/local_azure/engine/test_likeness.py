@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from local_azure.engine.instances import Status
+from local_azure.engine.code import EntityId
+from local_azure.engine.instances import InstanceState, Status
 from local_azure.engine.service import TaskHub, Worker
 from local_azure.engine.settings import HubSettings, VersionFailure
 
@@ -65,7 +66,20 @@ def wait_event(context: Context) -> Steps:
     return '{"approved":true}' if value == {"approved": True} else value
 
 
+def monitor(context: Context) -> Steps:
+    n = context.input.get("N", 0)
+    yield context.any(context.timer(context.input["Seconds"]), context.event("tick"))
+    if n < context.input["K"] - 1:
+        context.continue_as_new({**context.input, "N": n + 1})
+    return n
+
+
+def counter(state: Any, operation: str, argument: Any) -> tuple[Any, Any]:
+    return (None, None) if operation == "delete" else ((state or 0) + argument, None)
+
+
 CODE = {
+    "Monitor": monitor,
     "HelloSequence": hello_sequence,
     "Sleeper": sleeper,
     "Parent": parent,
@@ -77,7 +91,7 @@ CODE = {
 @asynccontextmanager
 async def recorded(settings: HubSettings) -> AsyncIterator[tuple[Running, Recorder]]:
     recorder = Recorder()
-    code = FakeCode(CODE, {"SayHello": say_hello, "Boom": boom})
+    code = FakeCode(CODE, {"SayHello": say_hello, "Boom": boom}, {"counter": counter})
     async with TaskHub(settings, on_exchange=recorder.hook) as hub:
         worker = Worker(settings, code, on_exchange=recorder.hook)
         await worker.start()
@@ -125,6 +139,26 @@ async def play_wait_event(running: Running) -> None:
     await running.wait("wait-1")
 
 
+async def play_monitor(running: Running) -> None:
+    await running.hub.start("Monitor", '{"Seconds":3600,"K":4}', instance_id="mon-1")
+    last = ""
+    for _ in range(4):
+
+        def moved(state: InstanceState, before: str = last) -> bool:
+            return state.status is Status.RUNNING and state.execution_id != before
+
+        last = (await running.wait("mon-1", moved)).execution_id
+        await running.hub.raise_event("mon-1", "tick", "{}")
+    await running.wait("mon-1")
+
+
+async def play_entity(running: Running) -> None:
+    await running.hub.signal_entity(EntityId("counter", "b"), "add", "5")
+    await running.wait("@counter@b", lambda state: state.custom_status == '{"entityExists":true}')
+    await running.hub.signal_entity(EntityId("counter", "b"), "delete")
+    await running.wait("@counter@b", lambda state: state.custom_status == "{}")
+
+
 def without_payloads(found: Any) -> Any:
     """Arguments and results of the test app's C# types are its own."""
     if isinstance(found, dict):
@@ -145,6 +179,8 @@ def without_payloads(found: Any) -> Any:
         ("failing", "fail-orch", play_failing),
         ("failing", "fail-act", play_failing),
         ("parent", "parent-1", play_parent),
+        ("monitor", "mon-1", play_monitor),
+        ("entity", "@counter@b", play_entity),
     ],
 )
 async def test_a_scenario_leaves_what_the_real_engine_leaves(
@@ -171,6 +207,23 @@ def _events_only(found: dict[str, list[Any]]) -> dict[str, list[Any]]:
         "history": sorted(({**event, "EventId": 0, "TaskScheduledId": 0, "InstanceId": 0} for event in kept), key=str),
         "rows": [found["rows"][0], found["rows"][1], found["rows"][-1]],
     }
+
+
+async def test_calls_on_pending_instances_are_carried_out_when_a_worker_comes(settings: HubSettings) -> None:
+    recorder = Recorder()
+    async with TaskHub(settings, on_exchange=recorder.hook) as hub:
+        for instance_id in ("pend-0", "pend-1"):
+            await hub.start("HelloSequence", "{}", instance_id=instance_id)
+        await hub.terminate("pend-0", "x")
+        await hub.suspend("pend-1", "x")
+        async with recorded(settings) as (running, working):
+            await running.wait("pend-0")
+            await running.wait("pend-1", has_status(Status.SUSPENDED))
+    for instance_id in ("pend-0", "pend-1"):
+        ours = without_payloads(of_instance(recorder.operations + working.operations, instance_id))
+        theirs = without_payloads(of_instance(film("pending"), instance_id))
+        assert ours["history"][0] == theirs["history"][0]
+        assert ours["rows"][:2] == theirs["rows"][:2]
 
 
 async def test_a_version_that_fails_is_written_as_the_real_engine_writes_it(settings: HubSettings) -> None:

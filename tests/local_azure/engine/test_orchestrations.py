@@ -7,7 +7,11 @@ import json
 from collections.abc import Generator
 from typing import Any
 
+import pytest
+
+from local_azure.engine.errors import HistoryUnreadable
 from local_azure.engine.instances import Status
+from local_azure.engine.settings import HubSettings
 
 from .conftest import Run
 from .fake_code import Context, FakeCode, Task, TaskFailure
@@ -154,4 +158,32 @@ async def test_an_orchestrator_that_is_gone_fails_even_its_pending_instances(run
     assert state.output == (
         "Orchestrator function 'Nobody' failed: The function 'Nobody' doesn't exist, is disabled, "
         "or is not an orchestrator function."
+    )
+
+
+async def test_a_renamed_activity_fails_the_running_instance_and_spoils_its_history(
+    settings: HubSettings, run: Run
+) -> None:
+    def before(context: Context) -> Steps:
+        yield context.activity("SayHello", "a")
+        yield context.event("go")
+
+    def after(context: Context) -> Steps:
+        yield context.activity("SayHi", "a")
+        yield context.event("go")
+
+    async with run(FakeCode({"X": before}, {"SayHello": hello})) as running:
+        instance_id = await running.hub.start("X")
+        await running.wait(instance_id, lambda state: state.status is Status.RUNNING)
+    async with run(FakeCode({"X": after}, {"SayHi": hello})) as running:
+        await running.hub.raise_event(instance_id, "go", None)
+        state = await running.wait(instance_id)
+        with pytest.raises(HistoryUnreadable):
+            await running.hub.history(instance_id)
+    assert state.status is Status.FAILED
+    assert state.output == (
+        "Non-Deterministic workflow detected: A previous execution of this orchestration scheduled an activity task "
+        "with sequence number 0 named 'SayHello', but the current orchestration replay instead scheduled an activity "
+        "task named 'SayHi' with this sequence number.  Was a change made to the orchestrator code after this "
+        "instance had already started running?"
     )
