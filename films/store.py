@@ -72,9 +72,9 @@ class FilmStore:
 
     async def __aenter__(self) -> FilmStore:
         text, enter = self._connection_string, self._stack.enter_async_context
-        self._tables = await enter(TableServiceClient.from_connection_string(text))
-        self._queue_service = await enter(QueueServiceClient.from_connection_string(text))
-        self._blobs = await enter(BlobServiceClient.from_connection_string(text))
+        self._tables = await enter(TableServiceClient.from_connection_string(text, use_env_settings=False))
+        self._queue_service = await enter(QueueServiceClient.from_connection_string(text, use_env_settings=False))
+        self._blobs = await enter(BlobServiceClient.from_connection_string(text, use_env_settings=False))
         return self
 
     async def __aexit__(
