@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from tests.support.hub_readings import HUB, LONG_AGO, NOON, in_partition, message, reading, row, timer, verdict_on
-from zdd.core.drain import DrainState, never_started, sort_reading, unknown, wants_timers
+from zdd.core.drain import DrainState, never_started, unknown
 from zdd.core.drain_memory import DrainMemory
+from zdd.core.drain_rules import sort_reading, wants_timers
 from zdd.core.instances import RuntimeStatus
 
 SECOND = timedelta(seconds=1)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from zdd.core import drain
+from zdd.core import drain, drain_rules
 from zdd.core.drain import DrainState, DrainVerdict
 from zdd.core.drain_memory import DrainMemory
 from zdd.core.host_json import AZURE_STORAGE, TaskHubBinding
@@ -118,13 +118,13 @@ class TaskHubReader:
             reading = await self._read(memory)
         except PartMissing as missing:
             return await self._missing(missing, memory), False
-        found = drain.sort_reading(reading)
-        if drain.wants_timers(reading, found):
+        found = drain_rules.sort_reading(reading)
+        if drain_rules.wants_timers(reading, found):
             reading = replace(reading, timers=await self._timers(reading))
         verdict = drain.judge(
             reading, memory, hub=self._hub, visibility_timeout=self.binding.control_queue_visibility_timeout
         )
-        return verdict, drain.work_found(reading, found) is None and drain.is_void(reading, found)
+        return verdict, drain_rules.work_found(reading, found) is None and drain_rules.is_void(reading, found)
 
     async def _read(self, memory: DrainMemory | None) -> HubReading:
         """The order of a proof: the store's time, each queue, the rows."""
@@ -157,12 +157,12 @@ class TaskHubReader:
 
     async def _timers(self, reading: HubReading) -> TimersReading:
         return await self._storage.tables.timers(
-            due_after=reading.now + drain.TIMER_MARGIN, written_before=reading.began
+            due_after=reading.now + drain_rules.TIMER_MARGIN, written_before=reading.began
         )
 
     async def _attribute(self, reading: HubReading) -> dict[str, str]:
         """Trace live rows without a hub's name to their parents' hub; only when they alone decide, and only a few."""
-        found = drain.sort_reading(reading)
+        found = drain_rules.sort_reading(reading)
         nameless = [row for row in found.live if row.hub_name is None]
         if not nameless or len(nameless) < len(found.live) or len(nameless) > ATTRIBUTED_ROWS:
             return {}
