@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +13,7 @@ import pytest
 from azure.data.tables import TableServiceClient
 
 from demo.cloud import HUB_OF, STAGING
+from demo.orders import make_order
 from zdd.core.release import Marker
 from zdd.hooks.release_store import ReleaseStore, app_key
 
@@ -94,6 +97,40 @@ def test_the_nightly_release_has_nothing_to_release_when_that_is_live(stack, dag
     )
     assert "nothing to release: version 2.0.0 of orders is live already" in xcoms(run)["report/return_value"]["reason"]
     assert len(store.releases(key)) == 1
+
+
+def test_a_window_that_closes_before_staging_has_drained_ends_the_night_cleanly(stack, dags, store, key, monkeypatch):
+    from zdd.operators.nightly import ChoosePackageOperator
+
+    # The old code in staging gets an order that nobody answers: its hub stays busy.
+    front = stack.cloud.front(STAGING)
+    order = make_order("night-1", random.Random(1)) | {"expire_after_seconds": 25}
+    started = httpx.post(f"{front.url}/api/orders", headers={"x-functions-key": front.key}, json=order, timeout=30)
+    assert started.status_code == 202, started.text
+    package = stack.upload("v1_1_0")
+    closes = (datetime.now(UTC) + timedelta(seconds=14)).isoformat()
+    chosen = {"package": package, "version": "1.1.1", "window_end": closes}
+    monkeypatch.setattr(ChoosePackageOperator, "act", lambda _self, _context: chosen)
+    conf = {"resource_group": stack.azure.resource_group, "app_name": stack.cloud.app, "poll_seconds": 2}
+    run = dags["nightly_release"].test(run_conf=conf)
+    found = states(run)
+    assert (run.state, found["wait_for_staging_to_drain"], found["deploy_to_staging"], found["unlock"]) == (
+        "success",
+        "skipped",
+        "skipped",
+        "success",
+    )
+    reason = xcoms(run)["report/return_value"]["reason"]
+    assert "The release window closed" in reason
+    assert started.json()["id"] in reason
+    assert store.holder(key) is None
+
+
+def test_the_connections_can_be_tried_with_one_click(stack, dags):
+    conf = {"resource_group": stack.azure.resource_group, "app_name": stack.cloud.app}
+    run = dags["check_connections"].test(run_conf=conf)
+    assert run.state == "success", states(run)
+    assert "hub=orders" in str(xcoms(run)["azure/return_value"]["hubs"])
 
 
 def test_a_release_whose_production_does_not_come_up_is_swapped_back(stack, dags, store, key, monkeypatch):
