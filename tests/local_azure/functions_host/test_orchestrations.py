@@ -58,6 +58,11 @@ def test_an_entity_is_called_and_signalled(everything: Child) -> None:
     assert everything.durable("GET", "entities/Counter/tally").json() == 7
 
 
+def test_a_durable_http_call(everything: Child) -> None:
+    done = everything.until(everything.begin("fetching", f"{everything.base}/api/url/there"))
+    assert done["output"] == [200, f"POST {everything.base}/api/url/there there"]
+
+
 def test_payloads_over_sixty_kilobytes(everything: Child) -> None:
     text = "ä" * 50_000
     done = everything.until(everything.begin("big", text))

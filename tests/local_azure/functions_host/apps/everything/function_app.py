@@ -220,6 +220,12 @@ def long_run(context: df.DurableOrchestrationContext):
 
 
 @app.orchestration_trigger(context_name="context")
+def fetching(context: df.DurableOrchestrationContext):
+    response = yield context.call_http("POST", context.get_input(), {"a": 1}, headers={"x-test": "1"})
+    return [response["statusCode"], response["content"]]
+
+
+@app.orchestration_trigger(context_name="context")
 def version(context: df.DurableOrchestrationContext):
     return context.version
     yield
