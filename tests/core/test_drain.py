@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from zdd.core.drain import DrainState, never_started, unknown
 from zdd.core.drain_memory import DrainMemory
 from zdd.core.drain_rules import sort_reading, wants_timers
 from zdd.core.instances import RuntimeStatus
+from zdd.core.observation import QueueReading
 
 SECOND = timedelta(seconds=1)
 
@@ -78,6 +80,12 @@ def test_a_peek_that_returns_its_maximum_is_busy_whatever_it_shows() -> None:
     verdict = verdict_on(seen)
     assert verdict.state is DrainState.BUSY
     assert "32" in verdict.reason
+
+
+def test_a_message_put_between_count_and_peek_does_not_hide_a_hidden_one() -> None:
+    seen = reading()
+    late = QueueReading(seen.control[0].name, 1, (message("gone"),), fresh=1)
+    assert verdict_on(replace(seen, control=(late, *seen.control[1:]))).state is DrainState.BUSY
 
 
 def test_a_row_that_changed_since_the_reading_began_voids_it() -> None:
