@@ -32,6 +32,15 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 GATE = "wait_for_staging_to_drain"
 WIDE = {"width": 1440, "height": 900}
+TALL = {"width": 1600, "height": 1500}
+MARGIN = 24
+FIRST_SECTION, SECOND_SECTION = "1. What to release", "2. Gates and deadlines"
+FILLED_IN = {
+    "resource_group": "shop",
+    "app_name": "orders",
+    "package": "wasb://packages/orders-2.0.0.zip",
+    "version": "2.0.0",
+}
 WAITING_ORDERS = 3
 # So that the log shows what the trigger says after some looks.
 SOME_POLLS_SECONDS = 12
@@ -55,7 +64,7 @@ def sign_in(url: str, username: str, password: str) -> Signed:
 
 @contextmanager
 def browser_page(airflow: Signed) -> Iterator[Page]:
-    """Open a page of a Chromium that is signed in and shows DAGs as graphs and logs wrapped."""
+    """Open a page of a Chromium that is signed in, shows graphs from top to bottom and wraps long lines of logs."""
     if not Path(CHROMIUM).exists():
         raise SystemExit(f"expected Chromium at {CHROMIUM}, found none: install the Debian package `chromium`")
     with sync_playwright() as playwright:
@@ -63,7 +72,7 @@ def browser_page(airflow: Signed) -> Iterator[Page]:
         context = browser.new_context(viewport=WIDE, color_scheme="light", device_scale_factor=1)
         context.add_cookies([{"name": "_token", "value": airflow.token, "url": airflow.url}])
         context.add_init_script(
-            "localStorage.setItem('default_dag_view', '\"graph\"'); localStorage.setItem('log_wrap', 'true');"
+            f"localStorage.setItem('direction-{DAG}', '\"DOWN\"'); localStorage.setItem('log_wrap', 'true');"
         )
         page = context.new_page()
         page.set_default_timeout(30_000)
@@ -71,27 +80,42 @@ def browser_page(airflow: Signed) -> Iterator[Page]:
         browser.close()
 
 
-def form(page: Page, airflow: Signed, target: Path) -> None:
-    """Picture the form of the DAG, as one gets it by the button `Trigger`."""
-    page.set_viewport_size({"width": 1200, "height": 1500})
+def form(page: Page, airflow: Signed, run: str, target: Path) -> None:  # noqa: ARG001
+    """Picture the form of the DAG, as one gets it by the button `Trigger`: what to release, and the gates."""
+    page.set_viewport_size({"width": 1200, "height": 2000})
     page.goto(f"{airflow.url}/dags/{DAG}")
     page.get_by_role("button", name="Trigger").first.click()
-    page.get_by_role("dialog").wait_for()
+    dialog = page.get_by_role("dialog")
+    dialog.wait_for()
+    _settle(page)  # it comes in with an animation, and a click on its way hits nothing
+    dialog.get_by_text(FIRST_SECTION).click()
+    for name, text in FILLED_IN.items():
+        dialog.locator(f"#element_{name}").fill(text)
     _settle(page)
-    page.get_by_role("dialog").screenshot(path=target)
+    dialog.screenshot(path=target)
+    dialog.get_by_text(SECOND_SECTION).click()  # which closes the first
+    _settle(page)
+    dialog.screenshot(path=target.with_stem(f"{target.stem}-gates"))
 
 
 def graph(page: Page, airflow: Signed, run: str, target: Path) -> None:
-    """Picture the graph of a run."""
-    page.set_viewport_size(WIDE)
+    """Picture the graph of a run, cut to its nodes."""
+    page.set_viewport_size(TALL)
     page.goto(f"{airflow.url}/dags/{DAG}/runs/{run}")
-    page.locator(".react-flow__node").first.wait_for()
+    page.get_by_role("button", name="Graph").first.click()
+    node = page.locator(".react-flow__node")
+    node.first.wait_for()
+    page.add_style_tag(content=".react-flow__minimap, .react-flow__controls, .react-flow__panel { display: none; }")
     _settle(page)
-    page.screenshot(path=target)
+    boxes = [box for box in (node.nth(index).bounding_box() for index in range(node.count())) if box]
+    left, top = (min(box[side] for box in boxes) - MARGIN for side in ("x", "y"))
+    right = max(box["x"] + box["width"] for box in boxes) + MARGIN
+    bottom = max(box["y"] + box["height"] for box in boxes) + MARGIN
+    page.screenshot(path=target, clip={"x": left, "y": top, "width": right - left, "height": bottom - top})
 
 
 def log(page: Page, airflow: Signed, run: str, target: Path) -> None:
-    """Picture the log of the first gate."""
+    """Picture the log of the first gate, beside the grid that shows how far the release is."""
     page.set_viewport_size(WIDE)
     page.goto(f"{airflow.url}/dags/{DAG}/runs/{run}/tasks/{GATE}")
     page.get_by_text("Log message source details").first.wait_for()
@@ -100,14 +124,12 @@ def log(page: Page, airflow: Signed, run: str, target: Path) -> None:
 
 
 def take_all(airflow: Signed, run: str, folder: Path) -> None:
-    """Take the three pictures of one run whose first gate waits."""
+    """Take the pictures of one run whose first gate waits."""
     folder.mkdir(parents=True, exist_ok=True)
-    with browser_page(airflow) as page:
-        for name, take in (("running-graph", graph), ("waiting-sensor-log", log)):
+    for name, take in (("running-graph", graph), ("waiting-sensor-log", log), ("dag-form", form)):
+        with browser_page(airflow) as page:  # each its own: the UI remembers the view that was chosen last
             take(page, airflow, run, folder / f"{name}.png")
-            print(f"{folder / name}.png")
-        form(page, airflow, folder / "dag-form.png")
-        print(folder / "dag-form.png")
+        print(folder / f"{name}.png")
 
 
 def _settle(page: Page) -> None:
