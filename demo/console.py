@@ -9,6 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 
+LONGEST = 260
+
+
 class Timeline:
     """Prints calm, stamped lines. `console` is the one place that the demo writes to."""
 
@@ -19,7 +22,8 @@ class Timeline:
         self._began = time.monotonic()
 
     def say(self, text: str, style: str = "") -> None:
-        """Print one line."""
+        """Print one line, a long one cut: the summary and Airflow have the rest."""
+        text = text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
         seconds = time.monotonic() - self._began
         line = Text(f"{seconds:6.1f} s  ", style="dim")
         line.append(text, style=style)

@@ -119,9 +119,8 @@ class Scenario:
         outcome = await through_the_dag(self._stack, api, self._stack.release(*WITH_ENTITY), quiet)
         if outcome.succeeded:
             raise RuntimeError("expected the edition with an entity to be refused, found it released")
-        for step in outcome.steps:
-            if step.state == "failed":
-                self._say(f"  refused by {step.name}: {step.said}", "yellow")
+        refused = next(step for step in outcome.steps if step.state == "failed")
+        self._say(f"  refused by {refused.name}: {refused.said}", "yellow")
 
     # --- with a person ---------------------------------------------------------------------------------------------
 
