@@ -8,7 +8,6 @@ import time
 from rich.console import Console
 from rich.text import Text
 
-
 LONGEST = 260
 
 
