@@ -45,10 +45,14 @@ class HostPlan:
     log_file: Path
 
 
+# Looked up here and not in the child: between fork and exec as little as possible should happen.
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+
 def _die_with_parent() -> None:
     """Runs in the child: ask Linux for a SIGKILL when local Azure ends, also when it ends by one."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if _prctl is not None:
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class HostProcess:

@@ -26,7 +26,7 @@ STAND_IN = (sys.executable, "-S", str(Path(__file__).with_name("stand_in_host.py
 
 # One client without a certificate store: making one per request costs 30 ms each. No connection outlives a request,
 # because local Azure is killed under some of them.
-http = httpx.Client(trust_env=False, verify=False, timeout=20, limits=httpx.Limits(max_keepalive_connections=0))
+http = httpx.Client(trust_env=False, verify=False, timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 class AllowHttp(SansIOHTTPPolicy):  # type: ignore[type-arg]
@@ -103,7 +103,7 @@ def package(version: str, **files: str) -> bytes:
     return buffer.getvalue()
 
 
-def eventually(what: Callable[[], bool], *, seconds: float = 15) -> None:
+def eventually(what: Callable[[], bool], *, seconds: float = 40) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, f"not within {seconds} s"
@@ -141,7 +141,7 @@ class App:
         return f"http://{self.scm_hosts[slot]}{path}"
 
     def ask(self, slot: str, path: str = "/") -> dict[str, Any]:
-        answer = http.get(self.url(slot, path), timeout=20)
+        answer = http.get(self.url(slot, path))
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -157,7 +157,7 @@ class App:
         return {"Authorization": f"Bearer {token_of(self.azure).token}"}
 
     def push(self, slot: str, content: bytes, query: str = "") -> httpx.Response:
-        return http.post(self.scm(slot, f"/api/zipdeploy?{query}"), content=content, headers=self.bearer(), timeout=30)
+        return http.post(self.scm(slot, f"/api/zipdeploy?{query}"), content=content, headers=self.bearer())
 
     def set_settings(self, slot: str, **settings: str) -> None:
         body = {"properties": settings}

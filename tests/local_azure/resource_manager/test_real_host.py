@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from local_azure.launch import LocalAzure
 from tests.local_azure.cloud import App, client_of, http, make_app
@@ -58,6 +59,7 @@ async def customers(app: App, key: str, stop: asyncio.Event, seen: Counter[str])
     return status_urls
 
 
+@pytest.mark.timeout(240)
 async def test_a_swap_of_real_hosts_under_requests_fails_none_and_keys_stay_with_production(
     azurite: str, tmp_path: Path
 ) -> None:

@@ -55,7 +55,7 @@ async def test_a_request_in_flight_at_the_switch_is_answered_by_the_code_that_to
         long = asyncio.create_task(client.get(app.url("production", "/?sleep=3")))
         began = time.monotonic()
         while (await client.get(app.url("production"))).json()["version"] == "1.0":
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 30
             await asyncio.sleep(0.02)
         assert not long.done()
         assert (await long).json()["version"] == "1.0"
