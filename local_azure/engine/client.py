@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import uuid
 from collections.abc import Sequence
@@ -25,12 +23,14 @@ from local_azure.engine.filters import ENTITY_PREFIX, instance_filter
 from local_azure.engine.history import Event, EventKind, make, to_code
 from local_azure.engine.instances import EntityPage, EntityState, InstanceFilter, InstancePage, InstanceState, Status
 from local_azure.engine.messages import Message
-from local_azure.engine.names import SENTINEL, check_instance_id
-from local_azure.engine.orchestration import new_execution_id
+from local_azure.engine.names import check_instance_id
 from local_azure.engine.parts import HubParts
+from local_azure.engine.rewinding import undo_failures
+from local_azure.engine.sending import new_execution_id
 from local_azure.engine.settings import HubSettings
-from local_azure.engine.table_client import Row, Token
+from local_azure.engine.table_client import Row
 from local_azure.engine.times import utcnow
+from local_azure.engine.tokens import decode_token, encode_token
 from local_azure.engine.wire import ExchangeHook, StorageError
 
 _WITHOUT_PAYLOADS = [
@@ -185,12 +185,12 @@ class TaskHub:
             select += ["Input"] if condition.fetch_input else []
             select += ["Output"] if condition.fetch_output else []
         try:
-            rows, following = await parts.instances.page(text, select, top, _decode_token(token))
+            rows, following = await parts.instances.page(text, select, top, decode_token(token))
         except StorageError as error:
             if token is None or error.status != 400:
                 raise
             raise BadContinuationToken("expected a token that an earlier page gave, found another") from error
-        return rows, _encode_token(following)
+        return rows, encode_token(following)
 
     # --- signalling --------------------------------------------------------------------------------------------
 
@@ -237,37 +237,8 @@ class TaskHub:
             raise InstanceNotFound(f"expected an instance {instance_id!r} to rewind, found none")
         if state.status is not Status.FAILED:
             raise NotRewindable(f"expected a failed instance {instance_id!r} to rewind, found it {state.status.value}")
-        for leaf in await self._undo_failures(instance_id):
+        for leaf in await undo_failures(await self._parts(), instance_id):
             await self._send(leaf, make(EventKind.GenericEvent, Data=reason))
-
-    async def _undo_failures(self, instance_id: str) -> list[str]:
-        """Mark the events of the failure as undone, children first; returns the instances that must be woken."""
-        parts = await self._parts()
-        rows = [row async for row in parts.history.rows(instance_id)]
-        execution_id = next((row["ExecutionId"] for row in rows if row["RowKey"] == SENTINEL), None)
-        mine = [row for row in rows if row["RowKey"] != SENTINEL and row["ExecutionId"] == execution_id]
-        leaves: list[str] = []
-
-        def cause(row: Row, kind: EventKind) -> Row | None:
-            wanted = row.get("TaskScheduledId")
-            return next((r for r in mine if r["EventType"] == kind.name and r["EventId"] == wanted), None)
-
-        for row in mine:
-            kind = row["EventType"]
-            if kind == EventKind.TaskFailed.name:
-                scheduled = cause(row, EventKind.TaskScheduled)
-                if scheduled is not None:
-                    await parts.history.turn_into_generic(scheduled)
-                await parts.history.turn_into_generic(row)
-            elif kind == EventKind.SubOrchestrationInstanceFailed.name:
-                created = cause(row, EventKind.SubOrchestrationInstanceCreated)
-                if created is not None:
-                    leaves += await self._undo_failures(str(created["InstanceId"]))
-                await parts.history.turn_into_generic(row)
-            elif kind == EventKind.ExecutionCompleted.name and row.get("OrchestrationStatus") == Status.FAILED.value:
-                await parts.history.turn_into_generic(row)
-        await parts.instances.reopen(instance_id)
-        return leaves or [instance_id]
 
     # --- purging -----------------------------------------------------------------------------------------------
 
@@ -347,21 +318,3 @@ def _entity(state: InstanceState) -> EntityState | None:
         return None
     body = json.loads(state.input) if state.input else {}
     return EntityState(entity.name, entity.key, body.get("state"), bool(body.get("exists")), state.last_updated_time)
-
-
-def _encode_token(token: Token | None) -> str | None:
-    if not token:
-        return None
-    return base64.b64encode(json.dumps(token).encode()).decode()
-
-
-def _decode_token(token: str | None) -> Token | None:
-    if not token:
-        return None
-    try:
-        decoded = json.loads(base64.b64decode(token, validate=True))
-    except (binascii.Error, ValueError) as error:
-        raise BadContinuationToken("expected a token that an earlier page gave, found another") from error
-    if not isinstance(decoded, dict):
-        raise BadContinuationToken("expected a token that an earlier page gave, found another")
-    return decoded

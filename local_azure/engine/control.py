@@ -13,10 +13,11 @@ from functools import partial
 from local_azure.engine import entities, inbox, orchestration
 from local_azure.engine.code import EntityId, FunctionCode
 from local_azure.engine.errors import LostOwnership
+from local_azure.engine.history_store import HistoryStore, StoredHistory
+from local_azure.engine.instance_store import InstanceStore
 from local_azure.engine.polling import Poller, renewing
 from local_azure.engine.queues import BATCH, HubQueues, Taken, Wakeups
 from local_azure.engine.settings import HubSettings
-from local_azure.engine.tables import HistoryStore, InstanceStore, StoredHistory
 from local_azure.engine.times import utcnow
 from local_azure.engine.turns import Delayed, TurnResult
 

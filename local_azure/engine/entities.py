@@ -19,7 +19,7 @@ from local_azure.engine.code import (
 )
 from local_azure.engine.history import Event, EventKind, compact_json, make
 from local_azure.engine.messages import Message, Sender
-from local_azure.engine.orchestration import new_execution_id
+from local_azure.engine.sending import new_execution_id
 from local_azure.engine.times import MIN_TIME, from_text, to_text, utcnow
 from local_azure.engine.turns import Delayed, Outbox, TurnResult
 

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from local_azure.engine.code import EntityId
 from local_azure.engine.history import Event, EventKind
-from local_azure.engine.orchestration import new_execution_id
+from local_azure.engine.history_store import StoredHistory
 from local_azure.engine.queues import Taken
+from local_azure.engine.sending import new_execution_id
 from local_azure.engine.settings import HubSettings
-from local_azure.engine.tables import StoredHistory
 from local_azure.engine.versions import VersionDecision, decide
 
 # A message for an instance without history gets the benefit of the doubt this often: its history may be on its way.

@@ -6,10 +6,11 @@ import asyncio
 import weakref
 
 from local_azure.engine.blobs import LargePayloads
+from local_azure.engine.history_store import HistoryStore
+from local_azure.engine.instance_store import InstanceStore
 from local_azure.engine.queues import HubQueues, Wakeups
 from local_azure.engine.settings import HubSettings
 from local_azure.engine.storage import HubStorage
-from local_azure.engine.tables import HistoryStore, InstanceStore
 from local_azure.engine.wire import ExchangeHook
 
 # Clients and workers of one hub in one event loop wake each other, so that a start is taken at once.

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ _RETRY_DELAY = 0.2
 _RETRY_STATUSES = frozenset((408, 429, 500, 502, 503, 504))
 _TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10)
 _CONNECTIONS = 64
+_ERROR_CODE = re.compile(r'<Code>(\w+)</Code>|"code": ?"(\w+)"')
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DEVELOPMENT = (
@@ -37,9 +39,10 @@ class StorageError(Exception):
     """The store refused, or could not be reached (`status` 0)."""
 
     def __init__(self, status: int, text: str) -> None:
-        super().__init__(f"storage answered {status}: {text[:300]}" if status else f"storage was not reached: {text}")
+        code = _ERROR_CODE.search(text)
+        said = (code[1] or code[2]) if code else text[:300]
+        super().__init__(f"storage answered {status} {said}" if status else f"storage was not reached: {text}")
         self.status = status
-        self.text = text
 
 
 @dataclass(frozen=True)

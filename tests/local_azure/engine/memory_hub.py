@@ -8,10 +8,11 @@ from local_azure.engine import orchestration
 from local_azure.engine.activities import unwrap
 from local_azure.engine.code import ActivityCall, FunctionCode
 from local_azure.engine.history import Event, EventKind, make
+from local_azure.engine.history_store import StoredHistory
 from local_azure.engine.inbox import may_start
 from local_azure.engine.messages import Message
+from local_azure.engine.sending import new_execution_id
 from local_azure.engine.settings import HubSettings
-from local_azure.engine.tables import StoredHistory
 from local_azure.engine.turns import TurnResult
 
 SETTINGS = HubSettings("Memory", "AccountName=x;AccountKey=eA==")
@@ -53,7 +54,7 @@ class MemoryHub:
 
     def start(self, name: str, text: str | None, instance_id: str, *, version: str | None = None) -> None:
         """Accept a start."""
-        execution_id = orchestration.new_execution_id()
+        execution_id = new_execution_id()
         event = make(
             EventKind.ExecutionStarted,
             Name=name,

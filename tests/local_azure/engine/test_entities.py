@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 from local_azure.engine.code import EntityId
+from local_azure.engine.history import EventKind
 from local_azure.engine.instances import Status
 
 from .conftest import Run
@@ -62,3 +63,15 @@ async def test_an_entity_that_does_not_exist_fails_no_signal(run: Run) -> None:
         await running.hub.signal_entity(COUNTER, "add", "5")
         row = await running.wait("@counter@a", lambda found: found.custom_status == "{}")
     assert row.status is Status.RUNNING
+
+
+async def test_an_answered_call_is_not_sent_on_when_the_caller_continues_as_new(run: Run) -> None:
+    def eternal(context: Context) -> Steps:
+        value = yield context.call(COUNTER, "add", 1)
+        if value < 3:
+            context.continue_as_new(None)
+            return None
+        return sum(event["EventType"] == EventKind.EventRaised for event in context.turn.history)
+
+    async with run(FakeCode({"Eternal": eternal}, {}, {"counter": counter})) as running:
+        assert (await running.run("Eternal")).output == "1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,10 +20,10 @@ from local_azure.engine.errors import (
     NotTerminal,
 )
 from local_azure.engine.instances import InstanceFilter, InstanceState, Status
-from local_azure.engine.service import TaskHub
+from local_azure.engine.service import TaskHub, Worker
 from local_azure.engine.settings import HubSettings
 
-from .conftest import Run, has_status
+from .conftest import Run, has_status, wait_for
 from .fake_code import Context, FakeCode, Task
 
 Steps = Generator[Task, Any, Any]
@@ -216,3 +217,40 @@ async def test_a_question_alone_makes_the_hub(settings: HubSettings) -> None:
         assert (await hub.query(InstanceFilter())).instances == ()
     async with TaskHub(settings) as hub:
         assert await hub.get("nobody") is None
+
+
+async def test_two_hubs_on_one_tracking_store_share_their_tables_and_not_their_queues(settings: HubSettings) -> None:
+    prefix = f"Shared{settings.hub_name}"
+    shared = replace(settings, tracking_connection_string=settings.connection_string, tracking_prefix=prefix)
+    other = replace(shared, hub_name=f"{settings.hub_name}b")
+    async with TaskHub(shared) as mine, TaskHub(other) as theirs:
+        worker = Worker(shared, FakeCode({"Returns": returns}))
+        await worker.start()
+        try:
+            await mine.start("Returns", "1", instance_id="mine")
+            await theirs.start("Returns", "1", instance_id="theirs")
+            done = await wait_for(mine, "mine")
+            foreign = await mine.get("theirs")
+            of_one_hub = await mine.query(InstanceFilter(task_hubs=(other.hub_name,)))
+        finally:
+            await worker.stop()
+    assert shared.instances_table == f"{prefix}Instances"
+    assert done.hub_name == shared.hub_name
+    assert foreign is not None
+    assert (foreign.status, foreign.hub_name) == (Status.PENDING, other.hub_name)
+    assert [state.instance_id for state in of_one_hub.instances] == ["theirs"]
+
+
+async def test_a_worker_that_stops_politely_hides_no_message_that_it_has_not_begun(run: Run) -> None:
+    def many(context: Context) -> Steps:
+        for _ in range(5):
+            yield context.timer(0)
+        return "done"
+
+    code = FakeCode({"Many": many})
+    async with run(code) as running:
+        ids = [await running.hub.start("Many") for _ in range(20)]
+    async with run(code) as running:
+        # Far sooner than the five minutes after which a hidden message would come back.
+        states = [await running.wait(instance_id, seconds=30) for instance_id in ids]
+    assert {state.output for state in states} == {'"done"'}

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from local_azure.engine.history import EventKind, make
+from local_azure.engine.history_store import StoredHistory
 from local_azure.engine.inbox import sort
 from local_azure.engine.instances import Status
 from local_azure.engine.messages import Message
 from local_azure.engine.queues import Taken
 from local_azure.engine.service import TaskHub
 from local_azure.engine.settings import HubSettings, VersionFailure, VersionMatch
-from local_azure.engine.tables import StoredHistory
 from local_azure.engine.times import utcnow
 from local_azure.engine.versions import VersionDecision, compare, decide
 
