@@ -74,7 +74,7 @@ def package_params() -> dict[str, Param]:
             minLength=5,
             maxLength=1024,
             title="Package",
-            description="`wasb://container/blob.zip` in package storage, or the path of a zip on the Airflow worker.",
+            description_md="`wasb://container/blob.zip` in package storage, or the path of a zip on the worker.",
             section=APP,
         ),
         "version": Param(
@@ -127,8 +127,8 @@ def gate_params() -> dict[str, Param]:
             type="string",
             enum=["drained", "handover"],
             title="Before the swap",
-            description="`drained`: swap only when nothing is in flight in production (proved twice). `handover`: swap "
-            "at once; the old code keeps its hub and finishes in the slot. Refused unless the two hubs are separate.",
+            description_md="`drained`: swap only when nothing is in flight in production (proved twice). `handover`: "
+            "swap at once; the old code keeps its hub and finishes in the slot. Refused unless the two hubs are separate.",
             section=GATES,
         ),
         "on_drain_deadline": Param(
@@ -136,8 +136,8 @@ def gate_params() -> dict[str, Param]:
             type="string",
             enum=["fail", "handover", "terminate"],
             title="When the deadline passes",
-            description="`fail`: end the release and name the blockers. `handover`: swap although work is in flight. "
-            "`terminate`: ask a person, then end the instances that block.",
+            description_md="`fail`: end the release and name the blockers. `handover`: swap although work is in "
+            "flight. `terminate`: ask a person, then end the instances that block.",
             section=GATES,
         ),
         "drain_deadline_minutes": Param(
@@ -230,7 +230,7 @@ def check_params() -> dict[str, Param]:
             type="string",
             enum=["tables", "http_api", "status_check"],
             title="Source of status",
-            description="`tables` sees everything. The Durable HTTP API and the app's own StatusCheck function see "
+            description_md="`tables` sees everything. The Durable HTTP API and the app's own StatusCheck function see "
             "less and are for where there is no access to the hub's storage.",
             section=CHECKS,
         ),

@@ -30,6 +30,8 @@ def watch(*proofs: tuple[float, bool]) -> Watch:
         ([(0, True), (5, False), (10, True)], Gate.WAIT),
         ([(0, True), (5, False), (10, True), (20, True)], Gate.OPEN),
         ([(0, True), (10, True), (11, False)], Gate.WAIT),
+        ([(0, True), (10, True), (311, True)], Gate.WAIT),
+        ([(0, True), (300, True)], Gate.OPEN),
     ],
 )
 def test_a_gate_opens_after_zeros_in_a_row_a_settle_time_apart(proofs, expected):

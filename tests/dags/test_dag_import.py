@@ -102,7 +102,7 @@ def test_every_parameter_of_the_form_has_a_title_a_help_text_and_a_section(found
     for dag in found["dags"].values():
         for name, schema in dag["params"].items():
             assert schema.get("title"), name
-            assert len(schema.get("description", "")) > 20, name
+            assert len(schema.get("description") or schema.get("description_md", "")) > 20, name
             assert schema.get("section"), name
             assert schema.get("type"), name
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from tests.operators.conftest import OWNER
 from zdd.exceptions import Conflict
@@ -42,6 +43,14 @@ def test_an_app_without_a_name_is_refused(world):
     made = world.operator(LockAppOperator, task_id="lock")
     made.app_name = " "
     with pytest.raises(Exception, match="No app is named"):
+        made.execute(world.context())
+
+
+@pytest.mark.parametrize("slot", ["production", " Production ", ""])
+def test_production_is_never_taken_for_the_slot_that_is_deployed_to(world, lock, slot):
+    made = lock()
+    made.slot_name = slot
+    with pytest.raises(AirflowFailException, match="slot of a release is production"):
         made.execute(world.context())
 
 

@@ -75,6 +75,17 @@ def test_the_deadline_does_not_move_with_a_retry(clock):
     assert deferred(again, context).trigger.deadline == first
 
 
+def test_a_wait_that_ended_and_is_cleared_by_hand_gets_a_deadline_of_its_own(clock):
+    context = task_context()
+    made, _ = sensor(clock, ["busy"])
+    first = deferred(made, context).trigger.deadline
+    with pytest.raises(AirflowFailException):
+        made.execute_complete(context, event(clock))
+    clock.now += timedelta(hours=5)
+    again, _ = sensor(clock, ["busy"])
+    assert deferred(again, context).trigger.deadline > first
+
+
 def event(clock, status="deadline", **changes):
     return {
         "status": status,

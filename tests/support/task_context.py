@@ -31,6 +31,9 @@ class FakeStateStore(dict[str, Any]):
     def set(self, key: str, value: Any) -> None:
         self[key] = value
 
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
+
 
 def task_context(results: dict[str, Any] | None = None, *, run_id: str = "run-1", **more: Any) -> Any:
     """A context with these results of earlier tasks."""

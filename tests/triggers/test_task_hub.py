@@ -102,6 +102,14 @@ async def test_it_runs_twice_with_the_same_result(clock, monkeypatch):
     assert (await event_of(made))["status"] == (await event_of(made))["status"] == "open"
 
 
+async def test_an_hour_of_work_is_waited_for_with_a_look_every_fifteen_seconds(clock, monkeypatch):
+    began, looks = clock.now, 60 * 60 // 15
+    made, drain = trigger(clock, ["busy"] * looks + ["zero"], monkeypatch, minutes=90)
+    assert (await event_of(made))["status"] == "open"
+    assert clock.now - began == timedelta(minutes=60, seconds=10)
+    assert drain.looks == ["poll"] * (looks + 2)
+
+
 async def test_whatever_breaks_reaches_the_task_as_an_event(clock, monkeypatch):
     made, drain = trigger(clock, ["zero"], monkeypatch)
 

@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+# Zeros with a longer silence between them are not in a row: nobody knows what ran meanwhile (a task cleared by hand).
+MAX_GAP = timedelta(minutes=5)
+
 
 @dataclass(frozen=True)
 class Settling:
@@ -18,9 +21,11 @@ class Settling:
     last_zero_at: datetime | None = None
 
     def observe(self, *, zero: bool, began: datetime) -> Settling:
-        """Count one proof. Anything but a zero (busy, unknown) starts again from nothing."""
+        """Count one proof. Anything but a zero (busy, unknown) starts again from nothing; so does a long silence."""
         if not zero:
             return Settling()
+        if self.last_zero_at is not None and began - self.last_zero_at > MAX_GAP:
+            return Settling(1, began, began)
         return Settling(self.zeros + 1, self.first_zero_at or began, began)
 
     def settled(self, rule: SettleRule) -> bool:

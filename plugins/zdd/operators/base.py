@@ -111,8 +111,16 @@ class ReleaseOperator(BaseOperator):
 
     @property
     def staging(self) -> SlotName:
-        """The slot that is deployed to."""
-        return slot_name(self.resource_group, self.app_name, self.slot_name)
+        """The slot that is deployed to. Raises BadInput for production: nothing is ever deployed there directly."""
+        name = slot_name(self.resource_group, self.app_name, self.slot_name)
+        if name.slot is None:
+            raise BadInput(
+                "The slot of a release is production",
+                expected="a slot beside it, such as staging",
+                found=repr(self.slot_name),
+                do="correct slot_name",
+            )
+        return name
 
     @property
     def production(self) -> SlotName:

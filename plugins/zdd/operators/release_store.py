@@ -48,6 +48,7 @@ class LockAppOperator(ReleaseOperator):
         """Take the lock, or take it again in a retry."""
         if not self.resource_group.strip() or not self.app_name.strip():
             raise BadInput("No app is named", expected="resource group and app name", found="an empty parameter")
+        target = self.staging
         waiting = timedelta(minutes=as_number("drain_deadline_minutes", self.drain_deadline_minutes))
         length = GATES * waiting + 3 * settings.approval_timeout() + 3 * settings.deployment_timeout() + MARGIN
         owner = owner_of(context)
@@ -58,7 +59,7 @@ class LockAppOperator(ReleaseOperator):
             self.log.warning("The lock of %s had expired in the hands of %s", self.app_name, lock.taken_from)
         self.log.info(
             "%s is locked for release %s by %s until %s at most (epoch %d)",
-            self.app_name,
+            target.app,
             release_id,
             owner,
             lock.expires_at.isoformat(timespec="minutes"),

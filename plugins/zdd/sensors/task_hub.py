@@ -145,7 +145,7 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
             return self._hand_over(seen, deadline)
         gate = decide(seen.watch, self.rule, now=utcnow(), deadline=deadline)
         if gate is not Gate.WAIT:
-            return self._finish(_event(gate, seen, deadline))
+            return self._finish(context, _event(gate, seen, deadline))
         self._watch = seen.watch
         self.log.info(
             "Waiting for %s to drain until %s: %s (%s)", self.target.label, _clock(deadline), seen.reason, seen.binding
@@ -181,19 +181,19 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
         gate = decide(seen.watch, self.rule, now=utcnow(), deadline=deadline)
         if gate is Gate.WAIT:
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(True, self._finish(_event(gate, seen, deadline)))
+        return PokeReturnValue(True, self._finish(context, _event(gate, seen, deadline)))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """Resume after the trigger's event."""
         return guarded(context, self._complete, event)
 
-    def _complete(self, _context: Context, event: Mapping[str, Any] | None) -> Any:
+    def _complete(self, context: Context, event: Mapping[str, Any] | None) -> Any:
         if not event or event.get("status") == ERROR:
-            # Retried: the deadline stays where it is.
+            # The deadline is kept for the retry.
             raise Unknown(
                 f"Watching {self.target.label} was interrupted", found=str((event or {}).get("message", "no event"))
             )
-        return self._finish(event)
+        return self._finish(context, event)
 
     # --- one look and its consequences -----------------------------------------------------------------------------
 
@@ -221,7 +221,10 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
         )
         return self._result(HANDOVER, _event(Gate.OPEN, seen, deadline))
 
-    def _finish(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def _finish(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+        # The wait is over either way: one that a person starts again by clearing the task gets a deadline of its own.
+        if (store := context.get("task_state_store")) is not None:
+            store.delete(DEADLINE_KEY)
         deadline = datetime.fromisoformat(str(event["deadline"]))
         for warning in event.get("warnings") or ():
             self.log.warning("%s: %s", self.target.label, warning)
