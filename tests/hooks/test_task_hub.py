@@ -135,6 +135,14 @@ async def test_a_hub_with_a_part_missing_is_unknown(azurite: str, part: str) -> 
     assert verdict.state is (DrainState.DRAINED if part == "Partitions" else DrainState.UNKNOWN)
 
 
+@pytest.mark.parametrize("text", ["not json", "{}", '{"PartitionCount": 0}', '{"PartitionCount": 99}'])
+async def test_a_number_of_partitions_that_cannot_be_is_unknown(azurite: str, text: str) -> None:
+    async with hub_in_storage(azurite, f"Count{len(text)}", old=True) as hub:
+        blob = hub.blobs.get_blob_client(f"{hub.hub.lower()}-leases", "taskhub.json")
+        await blob.upload_blob(text, overwrite=True)
+        assert (await prove_once(binding(azurite, hub.hub))).state is DrainState.UNKNOWN
+
+
 async def test_a_gap_among_the_listed_control_queues_is_unknown(azurite: str) -> None:
     async with hub_in_storage(azurite, "Gap") as hub:
         await hub.tables.delete_table("GapPartitions")

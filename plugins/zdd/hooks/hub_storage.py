@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from zdd.core.host_json import TaskHubBinding
 from zdd.core.messages import read_message
 from zdd.core.observation import MAXIMUM_PEEK, QueueReading
+from zdd.core.partitions import MAXIMUM_PARTITIONS
 from zdd.exceptions import Unknown
 from zdd.hooks.hub_tables import HubTables
 from zdd.hooks.storage_clients import Answers, PartMissing, StorageClients, reading
@@ -41,7 +42,14 @@ class HubStorage:
         """How many control queues the hub has: from its Partitions table, else taskhub.json, else a listing.
 
         :raises PartMissing: there is none of the three.
+        :raises Unknown: it cannot be read, or is a number that no hub can have.
         """
+        found = await self._partitions()
+        if not 1 <= found <= MAXIMUM_PARTITIONS:
+            raise Unknown(f"task hub {self.binding.hub_name} says that it has {found} partitions")
+        return found
+
+    async def _partitions(self) -> int:
         with suppress(PartMissing):
             if found := await self._partitions_in_table():
                 return found
