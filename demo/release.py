@@ -90,6 +90,7 @@ class _Follower:
         self._known: dict[str, str | None] = {}
         self._asked_at = 0.0
         self._last_said = ""
+        self._waited_for: dict[str, str] = {}
 
     async def look(self) -> None:
         for task in await self._api.tasks(DAG, self._run_id):
@@ -101,11 +102,14 @@ class _Follower:
                 said = await self._said(task)
                 if said and said != self._last_said:
                     self._last_said = said
-                    self._watch.say(f"  {task.task_id} waits: {said}")
+                    self._watch.say(f"    {said}")
 
     async def _tell(self, task: TaskState) -> None:
         if task.state == "deferred":
-            self._watch.say(f"  {task.task_id} waits")
+            waits_for = await self._said(task)
+            self._waited_for.setdefault(task.task_id, waits_for)
+            self._last_said, self._asked_at = waits_for, time.monotonic()
+            self._watch.say(f"  {task.task_id}: {waits_for or 'waits'}")
             if task.task_id == "wait_for_staging_to_drain":
                 self._watch.on_staging_wait()
         elif task.state in {"success", "failed", "up_for_retry", "awaiting_input"}:
@@ -117,12 +121,12 @@ class _Follower:
 
     async def steps(self) -> tuple[Step, ...]:
         await self.look()
-        return tuple(
-            [
-                Step(task.task_id, task.state or "", task.seconds, await self._said(task) if task.started else "")
-                for task in await self._api.tasks(DAG, self._run_id)
-            ]
-        )
+        steps = []
+        for task in await self._api.tasks(DAG, self._run_id):
+            said = await self._said(task) if task.started else ""
+            waited = self._waited_for.get(task.task_id)
+            steps.append(Step(task.task_id, task.state or "", task.seconds, f"{waited}\n{said}" if waited else said))
+        return tuple(steps)
 
 
 def line_for_people(lines: list[LogLine]) -> str:
