@@ -14,7 +14,7 @@ from zdd.core.observation import MAXIMUM_PEEK, QueueReading
 from zdd.core.partitions import MAXIMUM_PARTITIONS
 from zdd.exceptions import Unknown
 from zdd.hooks.hub_tables import HubTables
-from zdd.hooks.storage_clients import Answers, PartMissing, StorageClients, reading
+from zdd.hooks.storage_clients import Answers, PartMissing, StorageClients, StorageUnreadable, reading
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -55,10 +55,10 @@ class HubStorage:
                 return found
         unread: Unknown | None = None
         try:
-            return await self._partitions_in_blob()
+            return _partition_count(await self._task_hub_json())
         except PartMissing:
             pass
-        except Unknown as error:
+        except StorageUnreadable as error:
             # A role without access to blobs: the listing of the queues tells as much, unless it tells of none.
             unread = error
         if found := await self._partitions_listed():
@@ -71,15 +71,11 @@ class HubStorage:
             table = (await self._hub.tables()).get_table_client(name)
             return len([row async for row in table.list_entities(select=["RowKey"])])
 
-    async def _partitions_in_blob(self) -> int:
+    async def _task_hub_json(self) -> bytes:
         container = f"{self.binding.hub_name.lower()}-leases"
         async with reading(f"blob {container}/taskhub.json"):
             blob = (await self._hub.blobs()).get_blob_client(container, "taskhub.json")
-            text = await (await blob.download_blob()).readall()
-        try:
-            return int(json.loads(text)["PartitionCount"])
-        except (ValueError, KeyError, TypeError):
-            raise Unknown(f"blob {container}/taskhub.json has no PartitionCount") from None
+            return bytes(await (await blob.download_blob()).readall())
 
     async def _partitions_listed(self) -> int:
         names = [name for name in await self._list_queues() if "-control-" in name]
@@ -126,3 +122,10 @@ class HubStorage:
         async with reading("the list of queues"):
             listed = (await self._hub.queues()).list_queues(name_starts_with=f"{hub}-")
             return sorted([queue.name async for queue in listed if own.match(queue.name)])
+
+
+def _partition_count(task_hub_json: bytes) -> int:
+    try:
+        return int(json.loads(task_hub_json)["PartitionCount"])
+    except (ValueError, KeyError, TypeError):
+        raise Unknown("the task hub's taskhub.json has no readable PartitionCount") from None

@@ -35,6 +35,10 @@ _OPTIONS: dict[str, Any] = {
 _HEADER_RESOLUTION = timedelta(seconds=1)
 
 
+class StorageUnreadable(Unknown):
+    """The storage did not answer, or did not let us read."""
+
+
 class PartMissing(Unknown):
     """A table, queue, container or blob of the hub does not exist."""
 
@@ -128,7 +132,7 @@ class StorageClients:
         if reference.kind is StorageKind.IDENTITY:
             endpoint = getattr(reference, f"{service}_endpoint")
             if not endpoint:
-                raise Unknown(f"setting {reference.setting_name} names no {service} endpoint")
+                raise StorageUnreadable(f"setting {reference.setting_name} names no {service} endpoint")
             if self._credential is None:
                 raise Unknown(f"setting {reference.setting_name} asks for an identity and none was given")
             return kind(endpoint, credential=self._credential, **options)
@@ -160,7 +164,7 @@ async def reading(what: str) -> AsyncIterator[None]:
     """Turn the SDKs' errors into ours, with a sentence that holds no secret.
 
     :raises PartMissing: the thing does not exist.
-    :raises Unknown: it could not be read.
+    :raises StorageUnreadable: it could not be read.
     """
     from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 
@@ -169,9 +173,11 @@ async def reading(what: str) -> AsyncIterator[None]:
     except ResourceNotFoundError:
         raise PartMissing(f"{what} does not exist") from None
     except HttpResponseError as error:
-        raise Unknown(f"{what} could not be read: {_answer(error)}") from None
+        raise StorageUnreadable(f"{what} could not be read: {_answer(error)}") from None
     except (AzureError, OSError, TimeoutError) as error:
-        raise Unknown(f"{what} could not be read: {type(error).__name__}, the storage did not answer") from None
+        raise StorageUnreadable(
+            f"{what} could not be read: {type(error).__name__}, the storage did not answer"
+        ) from None
 
 
 def _answer(error: Any) -> str:
