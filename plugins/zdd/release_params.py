@@ -128,7 +128,7 @@ def gate_params() -> dict[str, Param]:
             enum=["drained", "handover"],
             title="Before the swap",
             description_md="`drained`: swap only when nothing is in flight in production (proved twice). `handover`: "
-            "swap at once; the old code keeps its hub and finishes in the slot. Refused unless the two hubs are separate.",
+            "swap at once; the old code keeps its hub and finishes in the slot. Refused unless the hubs are separate.",
             section=GATES,
         ),
         "on_drain_deadline": Param(

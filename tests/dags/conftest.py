@@ -13,7 +13,7 @@ import pytest
 from demo.stack import Stack
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Azurite and local Azure with version 1.1.0 in production and 1.0.0 in staging; no Airflow of its own."""
     with Stack(tmp_path_factory.mktemp("stack"), with_airflow=False) as running:
@@ -26,7 +26,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             del os.environ[name]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def airflow_database() -> Iterator[None]:
     """A fresh database, and one execution API for all runs: building it takes 5 s and more each time otherwise."""
     from airflow.sdk.execution_time import supervisor
@@ -45,7 +45,7 @@ def airflow_database() -> Iterator[None]:
     supervisor.in_process_api_server = real
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dags(airflow_database: None) -> Any:
     """The DAGs of this project by id."""
     from airflow.dag_processing.dagbag import DagBag

@@ -131,31 +131,3 @@ def test_the_connections_can_be_tried_with_one_click(stack, dags):
     run = dags["check_connections"].test(run_conf=conf)
     assert run.state == "success", states(run)
     assert "hub=orders" in str(xcoms(run)["azure/return_value"]["hubs"])
-
-
-def test_a_release_whose_production_does_not_come_up_is_swapped_back(stack, dags, store, key, monkeypatch):
-    from zdd.exceptions import ReleaseFailed
-    from zdd.operators.verify import VerifySlotOperator
-
-    act = VerifySlotOperator.act
-
-    def broken_in_production(self, context):
-        if self.verify == "production":
-            raise ReleaseFailed("production does not answer")
-        return act(self, context)
-
-    monkeypatch.setattr(VerifySlotOperator, "act", broken_in_production)
-    run = dags["status_check_slot"].test(run_conf=stack.release("v1_1_0", "1.1.1", settle_seconds=0.5, poll_seconds=1))
-    found = states(run)
-    assert (run.state, found["verify_production"], found["swap_back"], found["report"], found["unlock"]) == (
-        "failed",
-        "failed",
-        "success",
-        "failed",
-        "success",
-    )
-    assert marker(stack, None).version == "2.0.0", "production runs what it ran before"
-    assert marker(stack, STAGING).version == "1.1.1"
-    last = store.releases(key)[-1]
-    assert (last["State"], "production does not answer" in last["Reason"]) == ("rolled back", True)
-    assert store.holder(key) is None
