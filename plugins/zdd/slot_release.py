@@ -77,6 +77,8 @@ def slot_release(*, package: str, version: str, window_end: str = "", before: Se
         task_id="lock",
         drain_deadline_minutes=PARAM("drain_deadline_minutes"),
         purpose=f"release of version {version}",
+        # Who is told that another release works on the app need not be told so for minutes.
+        retries=1,
         **app,
     )
     inspect = InspectPackageOperator(task_id="inspect_package", package=package, version=version, **app)
@@ -124,7 +126,6 @@ def slot_release(*, package: str, version: str, window_end: str = "", before: Se
         gate_task_ids=("terminate_production", "wait_for_production_to_drain"),
         events_reach_staging=PARAM("events_reach_staging"),
         trigger_rule=GO_ON,
-        max_active_tis_per_dag=1,
         **gate,
         **app,
     )

@@ -77,11 +77,15 @@ def test_no_module_of_the_plugin_is_loaded_under_its_bare_name(found):
 
 
 @pytest.mark.parametrize("dag_id", ["status_check_slot", "nightly_release"])
-def test_one_run_at_a_time_every_task_is_retried_and_the_lock_is_given_back(found, dag_id):
+def test_every_task_is_retried_and_the_lock_is_given_back(found, dag_id):
     dag = found["dags"][dag_id]
-    assert dag["max_active_runs"] == 1
     assert all(retries >= 1 for retries in dag["retries"].values())
     assert dag["teardowns"] == ["unlock"]
+
+
+def test_releases_of_several_apps_go_on_side_by_side_and_nights_one_after_the_other(found):
+    assert found["dags"]["status_check_slot"]["max_active_runs"] == 16
+    assert found["dags"]["nightly_release"]["max_active_runs"] == 1
 
 
 def test_the_release_waits_before_it_deploys_and_again_before_it_swaps(found):

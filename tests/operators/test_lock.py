@@ -46,6 +46,20 @@ def test_an_app_without_a_name_is_refused(world):
         made.execute(world.context())
 
 
+def test_two_runs_release_two_apps_side_by_side_and_a_second_run_of_one_app_is_told_who_holds_it(world, lock):
+    def lock_for(app_name: str):
+        made = lock()
+        made.app_name = app_name
+        return made
+
+    second = lock_for("other-app").execute(world.context(run_id="run-2"))
+    assert second["lock"]["owner"] == "status_check_slot / run-2"
+    assert world.store.holder(world.key).owner == OWNER, "run-1 goes on with its own app"
+    for app_name, holder in (("app", "run-1"), ("APP", "run-1"), ("other-app", "run-2")):
+        with pytest.raises(Conflict, match=rf"{holder} holds it since 2026-11-21"):
+            lock_for(app_name).execute(world.context(run_id="run-3"))
+
+
 @pytest.mark.parametrize("slot", ["production", " Production ", ""])
 def test_production_is_never_taken_for_the_slot_that_is_deployed_to(world, lock, slot):
     made = lock()
