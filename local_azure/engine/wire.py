@@ -1,7 +1,7 @@
 """Requests to queues and tables, spoken directly.
 
-The storage SDK takes about 3 ms of processor time for a request, this takes a tenth of it; an orchestration of three
-activities makes 25 requests, so that this decides how many run in a second. Blobs are rare and go through the SDK.
+An orchestration of three activities makes some 24 requests. For 200 of them the storage SDK's pipeline took 23 to 27 s
+of processor time, this takes 5.5 s (the same busy machine of two cores). Blobs are rare and go through the SDK.
 """
 
 from __future__ import annotations
