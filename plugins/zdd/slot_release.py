@@ -76,6 +76,7 @@ def slot_release(*, package: str, version: str, window_end: str = "", before: Se
     lock = LockAppOperator(
         task_id="lock",
         drain_deadline_minutes=PARAM("drain_deadline_minutes"),
+        approvals="{{ (1 if params.approval else 0) + (2 if params.on_drain_deadline == 'terminate' else 0) }}",
         purpose=f"release of version {version}",
         # Who is told that another release works on the app need not be told so for minutes.
         retries=1,

@@ -20,10 +20,15 @@ def lock(world, monkeypatch):
 
 
 def test_the_lock_outlives_both_waits_and_the_approvals(world, lock):
-    result = lock(drain_deadline_minutes="600").execute(world.context())
+    result = lock(drain_deadline_minutes="600", approvals="1").execute(world.context())
     expires = world.store.holder(world.key).expires_at
     assert expires > world.clock.now + timedelta(hours=2 * 10 + 24)
     assert result["release_id"] == release_id_of(OWNER)
+
+
+def test_a_lock_that_waits_for_nobody_expires_the_same_night(world, lock):
+    lock(drain_deadline_minutes="60").execute(world.context())
+    assert world.store.holder(world.key).expires_at < world.clock.now + timedelta(hours=8)
 
 
 def test_every_try_of_a_run_gets_the_same_release_id(lock, world):

@@ -35,12 +35,27 @@ class LockAppOperator(ReleaseOperator):
     """Takes the app's lock for this run. Its result carries the release id and the lock's epoch to every other task.
 
     Nothing renews the lock while triggers wait, so it expires past everything that the run may wait for.
+
+    :param approvals: how many times the run may wait for a person.
     """
 
-    template_fields: Sequence[str] = (*ReleaseOperator.template_fields, "drain_deadline_minutes", "purpose")
+    template_fields: Sequence[str] = (
+        *ReleaseOperator.template_fields,
+        "drain_deadline_minutes",
+        "approvals",
+        "purpose",
+    )
 
-    def __init__(self, *, drain_deadline_minutes: float | str = 60, purpose: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        drain_deadline_minutes: float | str = 60,
+        approvals: int | str = 0,
+        purpose: str = "",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.approvals = approvals
         self.drain_deadline_minutes = drain_deadline_minutes
         self.purpose = purpose
 
@@ -50,7 +65,8 @@ class LockAppOperator(ReleaseOperator):
             raise BadInput("No app is named", expected="resource group and app name", found="an empty parameter")
         target = self.staging
         waiting = timedelta(minutes=as_number("drain_deadline_minutes", self.drain_deadline_minutes))
-        length = GATES * waiting + 3 * settings.approval_timeout() + 3 * settings.deployment_timeout() + MARGIN
+        people = as_number("approvals", self.approvals) * settings.approval_timeout()
+        length = GATES * waiting + people + 3 * settings.deployment_timeout() + MARGIN
         owner = owner_of(context)
         lock = self.store.lock(self.app_key, owner, expires_at=utcnow() + length, purpose=self.purpose)
         release_id = release_id_of(owner)

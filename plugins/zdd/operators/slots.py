@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from zdd.core.app_settings import merge_settings
 from zdd.core.drain import DrainState
 from zdd.core.findings import Severity
 from zdd.core.gate import Watch
-from zdd.core.package import PackageReport, inspect_package
+from zdd.core.package import inspect_package
 from zdd.core.slots import SlotPlan, SlotPolicy, check_slots
 from zdd.exceptions import BadInput, Unknown
 from zdd.hooks.packages import open_package
@@ -79,9 +80,7 @@ class CheckSlotsOperator(ReleaseOperator):
     def act(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Judge the slots; every error is named at once."""
         policy = self.policy
-        with open_package(self.package, storage_conn_id=self.storage_conn_id) as path:
-            report = inspect_package(path)
-        plan = self.plan(report, policy)
+        plan = self.plan(policy)
         for finding in plan.of(Severity.WARNING):
             self.log.warning("%s", finding)
         for finding in plan.of(Severity.INFO):
@@ -107,7 +106,7 @@ class CheckSlotsOperator(ReleaseOperator):
         hubs = {name: {"state": seen.state.value, "reason": seen.reason} for name, seen in looks.items()}
         return {**plan.to_json(), "hubs": hubs}
 
-    def plan(self, report: PackageReport, policy: SlotPolicy) -> SlotPlan:
+    def plan(self, policy: SlotPolicy) -> SlotPlan:
         """What the rules say of the slots as they are now."""
         production, staging = self.apps.slot_view(self.production), self.apps.slot_view(self.staging)
         if production is None:
@@ -117,6 +116,9 @@ class CheckSlotsOperator(ReleaseOperator):
                 found="none",
                 do="correct resource_group and app_name",
             )
+        found = merge_settings(staging.app_settings, staging.connection_strings) if staging else {}
+        with open_package(self.package, storage_conn_id=self.storage_conn_id) as path:
+            report = inspect_package(path, settings=found)
         return check_slots(
             production,
             staging,
