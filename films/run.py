@@ -6,10 +6,12 @@ import asyncio
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
+from azure.core.exceptions import AzureError
+
 from films.film import Film
 from films.replay import FilmResult, replay
 from films.store import FilmStore
-from local_azure.azurite import Azurite
+from local_azure.azurite import Azurite, AzuriteError
 
 AT_ONCE = 3
 
@@ -28,7 +30,11 @@ def replay_all(films: list[Film], *, step: int, processes: int) -> list[FilmResu
 
 def _replay_share(films: list[Film], step: int) -> list[FilmResult]:
     with Azurite() as azurite:
-        return asyncio.run(replay_side_by_side(films, azurite.connection_string, step=step))
+        try:
+            return asyncio.run(replay_side_by_side(films, azurite.connection_string, step=step))
+        except AzureError as error:
+            # The SDK's errors hold a traceback, which cannot travel from process to process.
+            raise AzuriteError(f"the replay stopped: {type(error).__name__}: {error}") from None
 
 
 async def replay_side_by_side(films: list[Film], connection_string: str, *, step: int) -> list[FilmResult]:
