@@ -103,14 +103,14 @@ def test_of_many_runs_at_once_exactly_one_gets_the_lock(azurite, key):
 def test_a_write_between_read_and_write_is_noticed(store, azurite, key):
     lock = store.lock(key, "run-1", expires_at=START + HOUR)
     rows = TableServiceClient.from_connection_string(azurite).get_table_client(LOCKS)
-    read = store._read
+    read = store._rows.read
 
     def read_then_meddle(table, partition, row):
         found = read(table, partition, row)
         rows.upsert_entity({"PartitionKey": partition, "RowKey": row, "Purpose": "meddled"})
         return found
 
-    store._read = read_then_meddle
+    store._rows.read = read_then_meddle
     with pytest.raises(Conflict, match="meanwhile"):
         store.touch(lock, "swapping")
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,9 +20,10 @@ from zdd import settings
 from zdd.core.locks import LockAct, LockRow, decide_lock, why_not_act
 from zdd.exceptions import BadInput, Conflict, Unknown
 from zdd.hooks.azure import quiet_azure_logs
+from zdd.hooks.store_rows import StoreRows, translated
 
 if TYPE_CHECKING:
-    from azure.data.tables import TableClient, TableServiceClient
+    from azure.data.tables import TableServiceClient
 
 LOCKS, RELEASES, INTENTS = "zddLocks", "zddReleases", "zddIntents"
 LOCK_ROW = "lock"
@@ -97,18 +97,17 @@ class ReleaseStore:
     """Locks, releases and intents of one storage account. `service` is injected in tests."""
 
     def __init__(self, service: TableServiceClient, clock: Callable[[], datetime] = utcnow) -> None:
-        self._service = service
+        self._rows = StoreRows(service)
         self._clock = clock
-        self._known: set[str] = set()
 
     # --- locks -----------------------------------------------------------------------------------------------------
 
     def lock(self, key: str, owner: str, *, expires_at: datetime, purpose: str = "") -> Lock:
         """Take the app's lock, or take it again (a retry). Raises Conflict that says who holds it and since when."""
-        with _translated():
+        with translated():
             for _ in range(TRIES):
                 now = self._clock()
-                row = self._read(LOCKS, key, LOCK_ROW)
+                row = self._rows.read(LOCKS, key, LOCK_ROW)
                 known = _lock_row(row)
                 decision = decide_lock(known, owner, now=now)
                 if decision.act is LockAct.REFUSE:
@@ -130,7 +129,7 @@ class ReleaseStore:
                     "TouchedAt": now.isoformat(),
                     "Purpose": purpose,
                 }
-                if self._write(LOCKS, entity, row):
+                if self._rows.write(LOCKS, entity, row):
                     taken_from = known.owner if known and decision.act is LockAct.TAKE_OVER else None
                     return Lock(key, owner, decision.epoch, since, expires_at, taken_from)
             raise Conflict("The app's lock changes faster than it can be taken", do="try again")
@@ -140,8 +139,8 @@ class ReleaseStore:
 
         Raises Conflict when somebody else has it, when the epoch moved, or when it has expired.
         """
-        with _translated():
-            row = self._read(LOCKS, lock.app_key, LOCK_ROW)
+        with translated():
+            row = self._rows.read(LOCKS, lock.app_key, LOCK_ROW)
             now = self._clock()
             problem = why_not_act(_lock_row(row), lock.owner, lock.epoch, now=now)
             if problem:
@@ -152,33 +151,33 @@ class ReleaseStore:
                     do="look at the run that holds it; start this release again when it is over",
                 )
             changed = dict(row) | {"TouchedAt": now.isoformat(), "Doing": doing}
-            if not self._write(LOCKS, changed, row):
+            if not self._rows.write(LOCKS, changed, row):
                 raise Conflict(f"Not {doing}: somebody changed the lock of {lock.app_key} meanwhile", do="try again")
 
     def unlock(self, key: str, owner: str, epoch: int | None = None) -> bool:
         """Give the lock back. False, and nothing changed, when it is somebody else's (or nobody's)."""
-        with _translated():
+        with translated():
             for _ in range(TRIES):
-                row = self._read(LOCKS, key, LOCK_ROW)
+                row = self._rows.read(LOCKS, key, LOCK_ROW)
                 if row is None or row.get("Owner") != owner or (epoch is not None and int(row["Epoch"]) != epoch):
                     return False
                 free = dict(row) | {"Owner": "", "Doing": "", "TouchedAt": self._clock().isoformat()}
-                if self._write(LOCKS, free, row):
+                if self._rows.write(LOCKS, free, row):
                     return True
             raise Conflict("The app's lock changes faster than it can be given back", do="try again")
 
     def holder(self, key: str) -> Lock | None:
         """The lock as it stands, or None when nobody holds it."""
-        with _translated():
-            row = _lock_row(self._read(LOCKS, key, LOCK_ROW))
+        with translated():
+            row = _lock_row(self._rows.read(LOCKS, key, LOCK_ROW))
         return Lock(key, row.owner, row.epoch, row.since, row.expires_at) if row and row.owner else None
 
     # --- intents ---------------------------------------------------------------------------------------------------
 
     def intent(self, key: str, release_id: str, action: str) -> Intent | None:
         """What this release has recorded about an action, or None when it never meant to do it."""
-        with _translated():
-            row = self._read(INTENTS, key, _intent_row(release_id, action))
+        with translated():
+            row = self._rows.read(INTENTS, key, _intent_row(release_id, action))
         if row is None:
             return None
         return Intent(
@@ -208,15 +207,15 @@ class ReleaseStore:
     def _put_intent(
         self, key: str, release_id: str, action: str, change: Mapping[str, Any], detail: Mapping[str, Any] | None
     ) -> None:
-        with _translated():
+        with translated():
             for _ in range(TRIES):
-                row = self._read(INTENTS, key, _intent_row(release_id, action))
+                row = self._rows.read(INTENTS, key, _intent_row(release_id, action))
                 base = dict(row) if row else {"StartedAt": self._clock().isoformat(), "ReleaseId": release_id}
                 entity = base | {"PartitionKey": key, "RowKey": _intent_row(release_id, action), "Action": action}
                 entity |= dict(change)
                 if detail is not None:
                     entity["Detail"] = json.dumps(detail, default=str)[:MAX_TEXT]
-                if self._write(INTENTS, entity, row):
+                if self._rows.write(INTENTS, entity, row):
                     return
             raise Conflict(f"The intent {action} of {release_id} changes under our hands", do="try again")
 
@@ -224,60 +223,22 @@ class ReleaseStore:
 
     def record_release(self, key: str, release_id: str, state: str, **facts: Any) -> None:
         """Write the release's state and facts (package, version, sha256, reason); older facts stay."""
-        with _translated():
+        with translated():
             for _ in range(TRIES):
-                row = self._read(RELEASES, key, _key(release_id))
+                row = self._rows.read(RELEASES, key, _key(release_id))
                 now = self._clock().isoformat()
                 base = dict(row) if row else {"StartedAt": now}
                 entity = base | {"PartitionKey": key, "RowKey": _key(release_id), "ReleaseId": release_id}
                 entity |= {"State": state, "ChangedAt": now}
                 entity |= {_column(name): str(value)[:MAX_TEXT] for name, value in facts.items() if value is not None}
-                if self._write(RELEASES, entity, row):
+                if self._rows.write(RELEASES, entity, row):
                     return
             raise Conflict(f"The record of release {release_id} changes under our hands", do="try again")
 
     def releases(self, key: str) -> list[dict[str, Any]]:
         """Every recorded release of an app, oldest first."""
-        with _translated():
-            rows = self._table(RELEASES).query_entities("PartitionKey eq @key", parameters={"key": key})
-            return sorted((dict(row) for row in rows), key=lambda row: str(row["StartedAt"]))
-
-    # --- rows ------------------------------------------------------------------------------------------------------
-
-    def _table(self, name: str) -> TableClient:
-        if name not in self._known:
-            self._service.create_table_if_not_exists(name)
-            self._known.add(name)
-        return self._service.get_table_client(name)
-
-    def _read(self, table: str, partition: str, row: str) -> Any:
-        from azure.core.exceptions import ResourceNotFoundError
-
-        try:
-            return self._table(table).get_entity(partition, row)
-        except ResourceNotFoundError:
-            return None
-
-    def _write(self, table: str, entity: Mapping[str, Any], old: Any) -> bool:
-        """Create the row, or replace exactly the one that was read. False: somebody was quicker."""
-        from azure.core import MatchConditions
-        from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-        from azure.data.tables import UpdateMode
-
-        client = self._table(table)
-        try:
-            if old is None:
-                client.create_entity(dict(entity))
-            else:
-                client.update_entity(
-                    dict(entity),
-                    mode=UpdateMode.REPLACE,
-                    etag=old.metadata["etag"],
-                    match_condition=MatchConditions.IfNotModified,
-                )
-        except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError):
-            return False
-        return True
+        with translated():
+            return sorted(self._rows.of_partition(RELEASES, key), key=lambda row: str(row["StartedAt"]))
 
 
 def _intent_row(release_id: str, action: str) -> str:
@@ -302,34 +263,6 @@ def _lock_row(row: Any) -> LockRow | None:
         _when(row["ExpiresAt"]),
         str(row.get("Doing") or ""),
     )
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn errors of the storage SDK into ours."""
-    from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
-
-    try:
-        yield
-    except ClientAuthenticationError as error:
-        raise BadInput(
-            "The release store refused the connection's key or identity",
-            found=str(error.message).split("\n")[0],
-            do="check the storage connection and its rights on tables",
-        ) from error
-    except HttpResponseError as error:
-        found = f"HTTP {error.status_code}: {str(error.message).splitlines()[0]}"
-        if error.status_code == 403:
-            raise BadInput(
-                "The release store refused the connection's rights",
-                found=found,
-                do="grant Storage Table Data Contributor, or check the key",
-            ) from error
-        raise Unknown("The release store did not answer as expected", found=found, do="it is tried again") from error
-    except AzureError as error:
-        raise Unknown(
-            "The release store cannot be reached", found=str(error).split("\n")[0], do="it is tried again"
-        ) from error
 
 
 class ReleaseStoreHook(BaseHook):
