@@ -9,7 +9,7 @@ from airflow.sdk.configuration import conf
 SECTION = "zdd"
 AZURE_CONN_ID = "azure_default"
 STORAGE_CONN_ID = "zdd_storage"
-# People swap by hand while a sensor waits, so a binding older than this is read again (design: the drain verdict).
+# People swap by hand while a sensor waits, so a binding older than this is read again (docs/drain-verdict.md).
 BINDING_MAX_AGE = timedelta(minutes=10)
 # A quiet window breaks when two polls are more than 30 s apart; the rest is for the reading itself.
 MAX_POLL_SECONDS = 25

@@ -60,3 +60,16 @@ def test_another_hub_begins_another_watch():
     seen = watch((0, True))
     assert seen.for_binding("hub=a") is seen
     assert seen.for_binding("hub=b") == Watch(binding="hub=b")
+
+
+@pytest.mark.parametrize(
+    ("proofs", "expected"),
+    [
+        ([], ""),
+        ([(0, False)], ""),
+        ([(0, True)], "; zero has to be proved again at 03:00:10 UTC or later"),
+        ([(0, True), (10, True)], ""),
+    ],
+)
+def test_a_gate_that_found_zero_once_says_when_it_must_be_found_again(proofs, expected):
+    assert watch(*proofs).settling.still_wanted(RULE) == expected

@@ -134,3 +134,12 @@ async def test_a_quiet_hub_is_polled_often_enough_for_its_window(clock, monkeypa
     began = clock.now
     await event_of(made)
     assert (clock.now - began).total_seconds() == expected
+
+
+async def test_a_long_wait_says_every_ten_minutes_what_it_waits_for(clock, monkeypatch):
+    made, _ = trigger(clock, ["busy"], monkeypatch, minutes=35)
+    lines: list[str] = []
+    monkeypatch.setattr(made.log, "info", lambda text, *values: lines.append(text % values))
+    await event_of(made)
+    assert len(lines) == 4  # at once, and after 10, 20 and 30 minutes
+    assert all("1 instance in flight" in line for line in lines)

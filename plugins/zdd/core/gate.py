@@ -34,6 +34,12 @@ class Settling:
             return False
         return self.last_zero_at - self.first_zero_at >= rule.apart
 
+    def still_wanted(self, rule: SettleRule) -> str:
+        """Why a gate that has found zero does not open yet, for a log line; empty when it has not, or when it opens."""
+        if self.first_zero_at is None or self.settled(rule):
+            return ""
+        return f"; zero has to be proved again at {self.first_zero_at + rule.apart:%H:%M:%S} UTC or later"
+
 
 @dataclass(frozen=True)
 class SettleRule:

@@ -148,7 +148,12 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
             return self._finish(context, _event(gate, seen, deadline))
         self._watch = seen.watch
         self.log.info(
-            "Waiting for %s to drain until %s: %s (%s)", self.target.label, _clock(deadline), seen.reason, seen.binding
+            "Waiting for %s to drain until %s: %s%s (%s)",
+            self.target.label,
+            _clock(deadline),
+            seen.reason,
+            seen.watch.settling.still_wanted(self.rule),
+            seen.binding,
         )
         if not self.deferrable:
             self.poke_interval = pause

@@ -17,6 +17,8 @@ from zdd.hooks.slot_drain import Observed, SlotDrain, utcnow
 from zdd.hooks.slot_reader import slot_name
 
 OPEN, DEADLINE, ERROR = "open", "deadline", "error"
+# Who looks at a wait of hours wants to see that it is alive, and what it waits for by now.
+TELL_EVERY = timedelta(minutes=10)
 
 
 class TaskHubDrainedTrigger(BaseTrigger):
@@ -57,6 +59,7 @@ class TaskHubDrainedTrigger(BaseTrigger):
         self.accept_never_started = accept_never_started
         self.watch = watch
         self._told: tuple[str, str] | None = None
+        self._told_at: datetime | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments."""
@@ -107,7 +110,7 @@ class TaskHubDrainedTrigger(BaseTrigger):
                     # The last word is a complete proof, so that the blockers named are those of this moment.
                     seen = await drain.prove(seen.watch)
                     gate = decide(seen.watch, rule, now=utcnow(), deadline=deadline)
-                self._tell(seen)
+                self._tell(seen, rule)
                 watch = seen.watch
                 self.watch = watch.to_json()
                 if gate is not Gate.WAIT:
@@ -124,15 +127,16 @@ class TaskHubDrainedTrigger(BaseTrigger):
             left = min(left, (first + rule.apart - utcnow()).total_seconds())
         return max(0.2, min(pause, left))
 
-    def _tell(self, seen: Observed) -> None:
-        """Log changes of state or hub; a poll that changed nothing is a debug line."""
+    def _tell(self, seen: Observed, rule: SettleRule) -> None:
+        """Log changes of state or hub, and now and then that the wait goes on; other polls are debug lines."""
         now = (seen.state.value, seen.binding)
-        line = "%s/%s: %s: %s (%s)", self.app_name, self.slot or "production", seen.state.value, seen.reason
-        if now != self._told:
-            self.log.info(*line, seen.binding)
-            self._told = now
+        reason = seen.reason + seen.watch.settling.still_wanted(rule)
+        line = "%s/%s: %s: %s (%s)", self.app_name, self.slot or "production", seen.state.value, reason, seen.binding
+        if now != self._told or self._told_at is None or seen.began - self._told_at >= TELL_EVERY:
+            self.log.info(*line)
+            self._told, self._told_at = now, seen.began
         else:
-            self.log.debug(*line, seen.binding)
+            self.log.debug(*line)
 
 
 def import_clients() -> None:
