@@ -50,6 +50,19 @@ def test_a_live_release_is_recorded_and_what_stayed_behind_is_counted(world, ope
     assert world.store.releases(world.key)[0]["State"] == "live"
 
 
+def test_a_swap_back_says_what_the_new_version_had_begun(world, operator):
+    world.results["swap"] = {"stragglers_reached_by": "through production (taskHub=Old)"}
+    world.results["swap_back"] = {"stragglers_reached_by": "through production (taskHub=New)"}
+    operator.scripted._script = ["busy"]
+    found = states(swap="success", verify_production="failed", swap_back="success")
+    with pytest.raises(
+        AirflowFailException, match=r"1 instance\(s\) of the version that was swapped back go on"
+    ) as end:
+        operator.execute(world.context(states=found))
+    assert "taskHub=New" in str(end.value)
+    assert world.store.releases(world.key)[0]["State"] == "rolled back"
+
+
 def test_a_release_that_stopped_fails_the_run_with_the_words_of_the_task_that_stopped_it(world, operator):
     context = world.context(states=states(check_slots="failed", swap="upstream_failed"))
     context["ti"].told[("check_slots", "reason")] = "auto swap is on"

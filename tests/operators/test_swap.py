@@ -22,13 +22,23 @@ def bound(hub: str, account: str = "one") -> Bound:
     return Bound(TaskHubBinding(hub, storage))
 
 
+def hubs_travel(world, operator, hubs=("Green", "Blue")) -> None:
+    """Production's hub is the first one, and the other after each swap: the setting moves with the code."""
+
+    def read_binding(name) -> Bound:
+        swapped = world.apps.swaps_posted % 2 == 1
+        return bound(hubs[1] if (name.slot is None) == swapped else hubs[0])
+
+    operator.apps.read_binding = read_binding
+
+
 @pytest.fixture
 def swap(world):
     world.stage()
 
     def make(*script: str, hubs=("Green", "Blue"), **arguments):
         made = world.operator(SwapSlotsOperator, script or ("zero",), task_id="swap", gate_task_ids=GATES, **arguments)
-        made.apps.read_binding = lambda name: bound(hubs[0] if name.slot is None else hubs[1])
+        hubs_travel(world, made, hubs)
         return made
 
     return make
@@ -179,7 +189,9 @@ def test_a_handover_swaps_with_work_in_flight_and_says_so(world, swap):
 
 
 def back(world):
-    return world.operator(SwapBackOperator, task_id="swap_back")
+    made = world.operator(SwapBackOperator, task_id="swap_back")
+    hubs_travel(world, made)
+    return made
 
 
 def test_swapping_back_brings_the_version_before_and_reports_a_handover(world, swap):
@@ -188,6 +200,7 @@ def test_swapping_back_brings_the_version_before_and_reports_a_handover(world, s
     assert production(world) is None
     assert Marker.of(world.apps.settings["staging"]) == world.mine
     assert result["handover"] is True
+    assert "taskHub=Blue" in result["stragglers_reached_by"], "the hub of the version that was swapped back"
     assert world.store.releases(world.key)[0]["State"] == "rolled back"
 
 

@@ -80,17 +80,24 @@ class ReportReleaseOperator(ReleaseOperator):
         locked = self.result_of(context, LOCK_TASK)
         if locked:
             self.store.record_release(str(locked["app_key"]), str(locked["release_id"]), outcome, reason=reason)
-        stragglers = self._stragglers(context) if states.get(self.swap_task) == "success" and outcome == LIVE else None
+        stragglers = None
+        if outcome == LIVE:
+            stragglers = self._stragglers(context, "the code before", self.swap_task)
+        elif outcome == ROLLED_BACK:
+            stragglers = self._stragglers(context, "the version that was swapped back", self.swap_back_task)
+        if outcome in (STOPPED, ROLLED_BACK):
+            behind = f"; {stragglers['note']}" if stragglers else ""
+            raise ReleaseFailed(
+                f"Release of {what}: {outcome}",
+                found=reason + behind,
+                do="read the log of the task named, then start again",
+            )
         if outcome == LIVE:
             self.log.info("Release of %s succeeded: %s", what, reason)
-            if stragglers and stragglers.get("note"):
-                self.log.info("%s", stragglers["note"])
-        elif outcome == NOTHING:
-            self.log.info("No release of %s: %s", what, reason)
         else:
-            raise ReleaseFailed(
-                f"Release of {what}: {outcome}", found=reason, do="read the log of the task named, then start again"
-            )
+            self.log.info("No release of %s: %s", what, reason)
+        if stragglers:
+            self.log.info("%s", stragglers["note"])
         return {"outcome": outcome, "reason": reason, "version": package.get("version"), "stragglers": stragglers}
 
     def _reason(self, context: Context, ending: Ending) -> str:
@@ -107,22 +114,23 @@ class ReportReleaseOperator(ReleaseOperator):
         states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])
         return dict(states.get(run.run_id) or {})
 
-    def _stragglers(self, context: Context) -> dict[str, Any]:
-        """Count the work that the old code finishes in staging, and say how to reach it (promise S5).
+    def _stragglers(self, context: Context, whose: str, swapped_by: str) -> dict[str, Any]:
+        """Count the work that goes on in staging after the last switch, and say how to reach it (promise S5).
 
-        These are starts accepted between the last proof and the switch, or all that was in flight at a handover.
+        These are starts accepted between the last proof and the switch, or all that was in flight at a handover; after
+        a swap back, what the new version has begun in production.
         """
         try:
             seen = asyncio.run(self._look())
         except ZddError as error:
             return {"note": f"What is left in {self.staging.label} could not be read: {error}"}
         count = int(seen.evidence.get("in_flight") or 0)
-        swap = self.result_of(context, self.swap_task) or {}
+        swap = self.result_of(context, swapped_by) or {}
         reach = str(swap.get("stragglers_reached_by") or f"through the host of {self.staging.label}")
         note = (
-            f"{count} instance(s) of the code before go on in {self.staging.label} ({seen.reason}), reached {reach}"
+            f"{count} instance(s) of {whose} go on in {self.staging.label} ({seen.reason}), reached {reach}"
             if not seen.zero
-            else f"Nothing of the code before is left in {self.staging.label}: {seen.reason}"
+            else f"Nothing of {whose} is left in {self.staging.label}: {seen.reason}"
         )
         named = [one.get("instance_id") for one in seen.evidence.get("blockers") or ()]
         return {"in_flight": count, "state": seen.state.value, "oldest": named, "reached": reach, "note": note}

@@ -99,6 +99,17 @@ class _Swapper(ReleaseOperator):
                 did = True
         raise Conflict(f"The {self.action} of {self.app_name} does not come to rest", do="the retry looks again")
 
+    def reach(self) -> str:
+        """How clients reach instances that have stayed behind in the slot, once the swap is over (promise S5)."""
+        production, staging = self.apps.read_binding(self.production), self.apps.read_binding(self.staging)
+        host = self.apps.site(self.staging).default_host_name
+        if production is not None and staging is not None:
+            hub = staging.binding.hub_name
+            if same_account(production.binding.storage, staging.binding.storage):
+                return f"through production by their own management URLs (taskHub={hub}), or at {host}"
+            return f"at {host} only: the hubs are in two accounts"
+        return f"at {host}"
+
 
 class SwapSlotsOperator(_Swapper, GatedOperator):
     """Swaps the slot into production, after the second proof of zero, made by this very task (promise S2).
@@ -124,7 +135,6 @@ class SwapSlotsOperator(_Swapper, GatedOperator):
         """Prove, swap, wait."""
         mine, gate = self.mine(context), self.gate(context)
         started = time.monotonic()
-        reach = self._reach()
         evidence: dict[str, Any] = {}
 
         def prepare() -> Mapping[str, Any]:
@@ -146,7 +156,7 @@ class SwapSlotsOperator(_Swapper, GatedOperator):
             "swapped": True,
             "outcome": gate.get("outcome"),
             "proof": evidence or None,
-            "stragglers_reached_by": reach,
+            "stragglers_reached_by": self.reach(),
             "seconds": seconds,
         }
 
@@ -187,17 +197,6 @@ class SwapSlotsOperator(_Swapper, GatedOperator):
                 do="give each slot's code a hub of its own, by a setting that is not sticky",
             )
 
-    def _reach(self) -> str:
-        """How clients reach instances that stay behind in the slot (promise S5)."""
-        production, staging = self.apps.read_binding(self.production), self.apps.read_binding(self.staging)
-        host = self.apps.site(self.staging).default_host_name
-        if production is not None and staging is not None:
-            hub = production.binding.hub_name
-            if same_account(production.binding.storage, staging.binding.storage):
-                return f"through production by their own management URLs (taskHub={hub}), or at {host}"
-            return f"at {host} only: the hubs are in two accounts"
-        return f"at {host}"
-
 
 class SwapBackOperator(_Swapper):
     """Swaps back when production was not verified. It is a handover: exempt from proofs, and reported so.
@@ -234,4 +233,9 @@ class SwapBackOperator(_Swapper):
             self.staging.label,
             seconds,
         )
-        return {"swapped_back": True, "handover": True, "seconds": seconds}
+        return {
+            "swapped_back": True,
+            "handover": True,
+            "stragglers_reached_by": self.reach(),
+            "seconds": seconds,
+        }
