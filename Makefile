@@ -53,7 +53,7 @@ node_modules/.installed: package.json package-lock.json .npmrc
 # --- the product at work ---------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: setup  ## Airflow, local Azure and a busy app on this machine; open the printed address and release
+demo: setup  ## One release of a busy app on this machine, to watch in Airflow; it stays up until Ctrl-C
 	@$(RUN) -m demo
 
 .PHONY: demo-once

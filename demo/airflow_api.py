@@ -156,6 +156,11 @@ class AirflowApi:
                 return None
             raise
 
+    async def answer(self, dag_id: str, run_id: str, task: TaskState, option: str) -> None:
+        """Answer a task that waits for a person, e.g. with `Approve`."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/{task.map_index}/hitlDetails"
+        await self._call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
+
     def run_link(self, dag_id: str, run_id: str) -> str:
         """Return the address of a run in the UI."""
         return f"{self.url}/dags/{dag_id}/runs/{run_id}"

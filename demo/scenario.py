@@ -17,6 +17,8 @@ from demo.summary import LEAST_INSTANCES, Result, late_orders, show, show_so_far
 from demo.traffic import Front, Traffic
 
 NEXT = ("v2_0_0", "2.0.0")
+# What a person may release after that: back to the code before, which is a release like any other.
+AGAIN = ("v1_1_0", "1.1.0")
 WITH_ENTITY = ("v2_1_0_entity", "2.1.0")
 # Waves and gaps: orders live for about ten seconds, so the last of a wave is over well before the next one comes.
 WAVE_SIZE, WAVE_SECONDS, PERIOD_SECONDS, GAP_SECONDS = 12, 4.0, 40.0, 24.0
@@ -52,19 +54,27 @@ class Scenario:
                 return await self._end(traffic, production, outcome, running, {})
             airflow = self._stack.airflow
             async with AirflowApi(airflow.url, airflow.credentials) as api:
-                await api.wait_for_dag(DAG)
-                await self._until_running_in_staging(traffic)
-                await self._show_refusal(api)
-                running = await self._count_in_staging()
-                self._say(f"{running} instances of 1.0.0 run in staging, the release of {NEXT[1]} begins", "bold")
-                conf = self._stack.release(*NEXT)
-                outcome = await through_the_dag(self._stack, api, conf, self._watch(traffic, production))
-                self._say(
-                    f"release {'succeeded' if outcome.succeeded else 'FAILED'}",
-                    "bold" if outcome.succeeded else "bold red",
-                )
-                links = {"the release in Airflow": outcome.link or "", "logs": str(self._stack.home)}
-                return await self._end(traffic, production, outcome, running, links)
+                outcome, running = await self._release(traffic, production, api)
+                return await self._end(traffic, production, outcome, running, self._links(outcome))
+
+    async def _release(self, traffic: Traffic, production: Front, api: AirflowApi) -> tuple[Outcome, int]:
+        """Release through the DAG; returns what came of it, and how many instances ran in staging when it began."""
+        await api.wait_for_dag(DAG)
+        await self._until_running_in_staging(traffic)
+        await self._show_refusal(api)
+        running = await self._count_in_staging()
+        self._say(f"{running} instances of 1.0.0 run in staging, the release of {NEXT[1]} begins", "bold")
+        conf = self._stack.release(*NEXT)
+        outcome = await through_the_dag(self._stack, api, conf, self._watch(traffic, production))
+        self._say_end(f"release of {NEXT[1]}", outcome)
+        return outcome, running
+
+    def _say_end(self, what: str, outcome: Outcome) -> None:
+        good = outcome.succeeded
+        self._say(f"{what} {'succeeded' if good else 'FAILED'}", "bold" if good else "bold red")
+
+    def _links(self, outcome: Outcome) -> dict[str, str]:
+        return {"the release in Airflow": outcome.link or "", "logs": str(self._stack.home)}
 
     async def _begin(self, traffic: Traffic) -> Front:
         production, staging = await asyncio.gather(
@@ -125,31 +135,38 @@ class Scenario:
     # --- with a person ---------------------------------------------------------------------------------------------
 
     async def until_stopped(self) -> None:
-        """Keep the traffic going and tell of each release that a person starts, until cancelled."""
+        """Release once; then keep the traffic going and tell of each release that a person starts, until cancelled."""
         airflow = self._stack.airflow
+        self._tell_how_to_sign_in()
         async with Traffic(self._rng) as traffic, AirflowApi(airflow.url, airflow.credentials) as api:
             production = await self._begin(traffic)
-            await api.wait_for_dag(DAG)
+            outcome, _ = await self._release(traffic, production, api)
+            await self._show_so_far(traffic, outcome)
             self._tell_how_to_release()
-            followed: set[str] = set()
             while True:
                 traffic.check()
                 for run_id in await api.active_runs(DAG):
-                    if run_id not in followed:
-                        followed.add(run_id)
-                        self._say(f"release {run_id} begins", "bold")
-                        outcome = await follow(self._stack, api, run_id, self._watch(traffic, production))
-                        self._say(f"release {run_id} {'succeeded' if outcome.succeeded else 'failed'}", "bold")
-                        show_so_far(traffic, await self._audit(self._hubs, []), self._timeline.console)
+                    self._say(f"release {run_id} begins", "bold")
+                    outcome = await follow(self._stack, api, run_id, self._watch(traffic, production))
+                    self._say_end(f"release {run_id}", outcome)
+                    await self._show_so_far(traffic, outcome)
                 await asyncio.sleep(2)
 
-    def _tell_how_to_release(self) -> None:
+    async def _show_so_far(self, traffic: Traffic, outcome: Outcome) -> None:
+        found = await self._audit(self._hubs, [])
+        show_so_far(traffic, found, outcome, self._timeline.console, self._links(outcome))
+
+    def _tell_how_to_sign_in(self) -> None:
         airflow, console = self._stack.airflow, self._timeline.console
+        console.print(f"Watch at {airflow.url}/dags/{DAG}, signed in as {airflow.credentials.username} / ", end="")
+        console.print(airflow.credentials.password, style="bold")
+
+    def _tell_how_to_release(self) -> None:
+        console = self._timeline.console
         console.print()
-        console.print(f"Open {airflow.url}/dags/{DAG} and sign in as {airflow.credentials.username} / ", end="")
-        console.print(airflow.credentials.password, style="bold", end="")
-        console.print(". Press Trigger and fill in the form, or take this as its JSON:")
-        console.print(json.dumps(self._stack.release(*NEXT), indent=2))
+        self._tell_how_to_sign_in()
+        console.print("Release once more: press Trigger and fill in the form, or take this as its JSON:")
+        console.print(json.dumps(self._stack.release(*AGAIN), indent=2))
         refused = self._stack.upload(WITH_ENTITY[0])
         console.print(f"A package that is refused, for its entity: {refused} (version {WITH_ENTITY[1]})")
         console.print(f"Orders app: {self._stack.cloud.address(None)}, staging {self._stack.cloud.address(STAGING)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -76,14 +76,18 @@ def late_orders(placed: Iterable[Placed], found: Audit, outcome: Outcome) -> tup
     )
 
 
-def show_so_far(traffic: Traffic, found: Audit, console: Console) -> None:
-    """Print the counts in the middle of the traffic; orders that still run are no fault yet."""
+def show_so_far(traffic: Traffic, found: Audit, release: Outcome, console: Console, links: Mapping[str, str]) -> None:
+    """Print a release and the counts in the middle of the traffic; orders that still run are no fault yet."""
+    console.print()
     running = sum(1 for one in found.orders if one.status in IN_FLIGHT)
     broken = [line for line in found.broken if not line.endswith(tuple(f"still {status}" for status in IN_FLIGHT))]
     console.print(_requests(traffic.ledger))
+    console.print(_release(release))
     console.print(f"{len(found.orders)} orders, {running} of them still running, {len(broken)} broken")
     for line in broken[:10]:
         console.print(f"broken: {line}", style="red")
+    for name, link in links.items():
+        console.print(f"{name}: {link}")
 
 
 def show(result: Result, console: Console, links: dict[str, str]) -> None:

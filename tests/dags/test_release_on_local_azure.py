@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import re
+import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
 
 from demo.cloud import HUB_OF, STAGING
 from demo.orders import make_order
+from demo.package import orders_package
 from zdd.core.release import Marker
 from zdd.hooks.release_store import ReleaseStore, app_key
 
@@ -124,6 +128,49 @@ def test_a_window_that_closes_before_staging_has_drained_ends_the_night_cleanly(
     assert "The release window closed" in reason
     assert started.json()["id"] in reason
     assert store.holder(key) is None
+
+
+def test_production_that_does_not_answer_its_probe_is_swapped_back(stack, dags, store, key, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__ZDD__VERIFY_TIMEOUT_SECONDS", "20")
+    before = stack.cloud.hub(None)
+    conf = stack.release("v2_0_0", "2.0.9", settle_seconds=1, poll_seconds=1)
+    conf["package"] = upload(stack, "orders-2.0.9.zip", fails_in_production())
+    run = dags["status_check_slot"].test(run_conf=conf)
+    found = states(run)
+    assert (run.state, found["swap"], found["verify_production"], found["swap_back"], found["unlock"]) == (
+        "failed",
+        "success",
+        "failed",
+        "success",
+        "success",
+    )
+    assert "/api/edition answers 500" in xcoms(run)["verify_production/reason"]
+    assert stack.cloud.hub(None) == before
+    assert marker(stack, None).version == "2.0.0"
+    assert httpx.get(f"{stack.cloud.address(None)}/api/edition", timeout=30).json()["edition"] == "2.0.0"
+    assert store.releases(key)[-1]["State"] == "rolled back"
+    assert store.holder(key) is None
+
+
+def fails_in_production() -> bytes:
+    """The package of 2.0.0, whose probe answers 500 wherever it is production."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(orders_package("v2_0_0"))) as good, zipfile.ZipFile(buffer, "w") as bad:
+        for name in good.namelist():
+            text = good.read(name).decode()
+            if name == "function_app.py":
+                route = "def edition(req: func.HttpRequest) -> func.HttpResponse:\n"
+                assert route in text
+                broken = '    import os\n    if os.environ["WEBSITE_SLOT_NAME"] == "Production":\n'
+                text = text.replace(route, f"{route}{broken}        return func.HttpResponse(status_code=500)\n")
+            bad.writestr(name, text)
+    return buffer.getvalue()
+
+
+def upload(stack, name: str, package: bytes) -> str:
+    with BlobServiceClient.from_connection_string(stack.storage) as service:
+        service.get_blob_client("packages", name).upload_blob(package, overwrite=True)
+    return f"wasb://packages/{name}"
 
 
 def test_the_connections_can_be_tried_with_one_click(stack, dags):

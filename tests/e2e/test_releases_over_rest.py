@@ -10,11 +10,14 @@ import random
 import re
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
+from azure.data.tables.aio import TableServiceClient
 
 from demo.airflow_api import AirflowApi, AirflowApiError, TaskState
 from demo.audit import audit
 from demo.cloud import HUB_OF, STAGING
+from demo.orders import make_order
 from demo.release import RUN_ENDS, Outcome, Watch, follow, line_for_people
 from demo.stack import DAG, Stack
 from demo.traffic import Traffic
@@ -34,10 +37,10 @@ async def to_the_end(stack: Stack, api: AirflowApi, run_id: str) -> Outcome:
     return await follow(stack, api, run_id, Watch(print))
 
 
-async def until_deferred(api: AirflowApi, run_id: str, task_id: str) -> TaskState:
+async def until_waiting(api: AirflowApi, run_id: str, task_id: str, state: str = "deferred") -> TaskState:
     while await api.run_state(DAG, run_id) not in RUN_ENDS:
         for task in await api.tasks(DAG, run_id):
-            if task.task_id == task_id and task.state == "deferred":
+            if task.task_id == task_id and task.state == state:
                 return task
         await asyncio.sleep(0.5)
     raise AssertionError(f"the run ended before {task_id} waited: {await api.tasks(DAG, run_id)}")
@@ -92,7 +95,7 @@ async def test_a_release_fails_at_its_deadline_naming_who_blocks_and_a_later_one
         assert await asyncio.to_thread(stack.cloud.hub, None) == HUB_OF[None]
 
         run_id = await api.trigger(DAG, stack.release("v2_0_0", "2.0.0"))
-        waiting = await until_deferred(api, run_id, "wait_for_staging_to_drain")
+        waiting = await until_waiting(api, run_id, "wait_for_staging_to_drain")
         assert line_for_people(await api.log(DAG, run_id, waiting))
         held.set()
         outcome = await to_the_end(stack, api, run_id)
@@ -103,6 +106,49 @@ async def test_a_release_fails_at_its_deadline_naming_who_blocks_and_a_later_one
     assert await asyncio.to_thread(stack.cloud.hub, None) == HUB_OF[STAGING]
     found = await asyncio.to_thread(audit, stack.storage, HUB_OF.values(), blockers)
     assert found.broken == []
+
+
+async def test_what_blocks_is_ended_only_after_a_person_approved_it_and_so_is_the_swap(
+    stack: Stack, api: AirflowApi
+) -> None:
+    # The test before left version 2.0.0 in production and 1.1.0, with its hub, in staging.
+    front = await asyncio.to_thread(stack.cloud.front, STAGING)
+    hub = await asyncio.to_thread(stack.cloud.hub, STAGING)
+    order = make_order("for-nobody", random.Random(3))
+    async with httpx.AsyncClient(timeout=30) as client:
+        headers = {"x-functions-key": front.key}
+        started = (await client.post(f"{front.url}/api/orders", headers=headers, json=order)).raise_for_status()
+    blocker = started.json()["id"]
+
+    asked = stack.release(
+        "v1_1_0",
+        "1.1.0",
+        approval=True,
+        on_drain_deadline="terminate",
+        drain_deadline_minutes=0.3,
+        settle_seconds=1,
+        poll_seconds=1,
+    )
+    run_id = await api.trigger(DAG, asked)
+    ending = asyncio.ensure_future(to_the_end(stack, api, run_id))
+    for task_id, untouched in (("approve_terminate_staging", "Running"), ("approve", "Terminated")):
+        question = await until_waiting(api, run_id, task_id, "awaiting_input")
+        assert await runtime_status(stack, hub, blocker) == untouched
+        assert await asyncio.to_thread(stack.cloud.hub, STAGING) == hub, "nobody has swapped yet"
+        # An answer right after the question can be lost by the scheduler (Airflow 3.3).
+        await asyncio.sleep(4)
+        await api.answer(DAG, run_id, question, "Approve")
+    outcome = await ending
+    assert outcome.succeeded, said_by_failed(outcome)
+    said = {step.name: step.said for step in outcome.steps}
+    assert blocker in said["terminate_staging"]
+    assert await asyncio.to_thread(stack.cloud.hub, None) == hub
+
+
+async def runtime_status(stack: Stack, hub: str, instance_id: str) -> str:
+    async with TableServiceClient.from_connection_string(stack.storage) as service:
+        row = await service.get_table_client(f"{hub}Instances").get_entity(instance_id, "")
+        return str(row["RuntimeStatus"])
 
 
 def said_by_failed(outcome: Outcome) -> str:
