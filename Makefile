@@ -85,7 +85,7 @@ check: setup  ## Lint, format, types, and the compose file against its specifica
 .PHONY: test
 test: setup  ## Run the tests [ARGS="-k words"]
 	@scripts/debian-packages.sh postgresql
-	@$(BIN)/python -m pytest --durations=15 --durations-min=5 $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations=15 --durations-min=5 $(ARGS)
 
 # --- upkeep ----------------------------------------------------------------------------------------------------------
 

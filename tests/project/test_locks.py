@@ -83,6 +83,7 @@ TOOLS = {
     "psycopg2-binary",
     "pytest-asyncio",
     "pytest-timeout",
+    "pytest-xdist",
     "ruff",
     "types-psutil",
     "types-pyyaml",
