@@ -10,7 +10,8 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from zdd.exceptions import BadInput
-from zdd.hooks.azure import AsyncLocalCredential, AzureAccount, AzureHook, LocalCredential
+from zdd.hooks.azure import AzureHook
+from zdd.hooks.azure_account import AsyncLocalCredential, AzureAccount, LocalCredential
 
 PRINCIPAL = {"login": "client", "password": "s3cret-value", "extra": {"tenantId": "t", "subscriptionId": "sub"}}
 

@@ -15,7 +15,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from zdd.hooks.azure import AzureAccount
+from zdd.hooks.azure_account import AzureAccount
 
 ACCOUNT = AzureAccount("sub", "http://azure.test", "http://azure.test", "http://azure.test/.default", is_local=True)
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zdd.exceptions import BadInput, Unknown
-from zdd.hooks.azure import http_policies
-
-if TYPE_CHECKING:
-    from zdd.hooks.azure import AzureAccount
+from zdd.hooks.azure_account import AzureAccount, http_policies
 
 API_VERSION = "2025-05-01"
 TIMEOUT_SECONDS = 30
