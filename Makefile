@@ -83,9 +83,9 @@ check: setup  ## Lint, format, types, and the compose file against its specifica
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
 
 .PHONY: test
-test: setup  ## Run the tests [ARGS="-k words"]
+test: setup  ## Run the tests, a file at a time in each of two processes [ARGS="-k words"]
 	@scripts/debian-packages.sh postgresql
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations=15 --durations-min=5 $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15 --durations-min=5 $(ARGS)
 
 # --- upkeep ----------------------------------------------------------------------------------------------------------
 

@@ -16,18 +16,7 @@ for place in (ROOT, ROOT / "plugins"):  # Airflow puts plugins/ on sys.path; the
 from local_azure.azurite import Azurite  # noqa: E402
 from tests.support import airflow_home  # noqa: E402
 
-# Where tests run in two processes: one stack for the DAGs' runs, and never two whole Airflows at once.
-TOGETHER = {"dags/": "dags", "e2e/": "airflow", "project/test_compose.py": "airflow"}
-
 airflow_home.prepare()  # before any test module imports airflow
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, and in their order, tests that share something slow: a file's, or those of `TOGETHER`."""
-    for item in items:
-        place = item.path.relative_to(ROOT / "tests").as_posix()
-        group = next((name for start, name in TOGETHER.items() if place.startswith(start)), place)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from demo.stack import Stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Azurite and local Azure with version 1.1.0 in production and 1.0.0 in staging; no Airflow of its own."""
     with Stack(tmp_path_factory.mktemp("stack"), with_airflow=False) as running:
