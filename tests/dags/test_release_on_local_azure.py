@@ -134,7 +134,7 @@ def test_production_that_does_not_answer_its_probe_is_swapped_back(stack, dags, 
     monkeypatch.setenv("AIRFLOW__ZDD__VERIFY_TIMEOUT_SECONDS", "20")
     before = stack.cloud.hub(None)
     conf = stack.release("v2_0_0", "2.0.9", settle_seconds=1, poll_seconds=1)
-    conf["package"] = upload(stack, "orders-2.0.9.zip", fails_in_production())
+    conf |= {"package": upload(stack, "orders-2.0.9.zip", not_ready_in_production()), "probe_path": "/api/ready"}
     run = dags["status_check_slot"].test(run_conf=conf)
     found = states(run)
     assert (run.state, found["swap"], found["verify_production"], found["swap_back"], found["unlock"]) == (
@@ -144,7 +144,7 @@ def test_production_that_does_not_answer_its_probe_is_swapped_back(stack, dags, 
         "success",
         "success",
     )
-    assert "/api/edition answers 500" in xcoms(run)["verify_production/reason"]
+    assert "/api/ready answers 500" in xcoms(run)["verify_production/reason"]
     assert stack.cloud.hub(None) == before
     assert marker(stack, None).version == "2.0.0"
     assert httpx.get(f"{stack.cloud.address(None)}/api/edition", timeout=30).json()["edition"] == "2.0.0"
@@ -152,18 +152,23 @@ def test_production_that_does_not_answer_its_probe_is_swapped_back(stack, dags, 
     assert store.holder(key) is None
 
 
-def fails_in_production() -> bytes:
-    """The package of 2.0.0, whose probe answers 500 wherever it is production."""
+NOT_READY_IN_PRODUCTION = """
+
+@app.route(route="ready", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def ready(req: func.HttpRequest) -> func.HttpResponse:
+    import os
+
+    return func.HttpResponse(status_code=500 if os.environ["WEBSITE_SLOT_NAME"] == "Production" else 200)
+"""
+
+
+def not_ready_in_production() -> bytes:
+    """The package of 2.0.0 with a probe that answers 500 wherever it is production; Azure's own warm-up is content."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(orders_package("v2_0_0"))) as good, zipfile.ZipFile(buffer, "w") as bad:
         for name in good.namelist():
-            text = good.read(name).decode()
-            if name == "function_app.py":
-                route = "def edition(req: func.HttpRequest) -> func.HttpResponse:\n"
-                assert route in text
-                broken = '    import os\n    if os.environ["WEBSITE_SLOT_NAME"] == "Production":\n'
-                text = text.replace(route, f"{route}{broken}        return func.HttpResponse(status_code=500)\n")
-            bad.writestr(name, text)
+            more = NOT_READY_IN_PRODUCTION.encode() if name == "function_app.py" else b""
+            bad.writestr(name, good.read(name) + more)
     return buffer.getvalue()
 
 
