@@ -116,6 +116,14 @@ async def test_the_http_api_as_source_says_what_it_cannot_see(stack):
     assert seen.evidence["cannot_see"]
 
 
+async def test_the_apps_own_status_check_as_source_says_what_it_cannot_see(stack):
+    async with drain_of(stack, STAGING, status_source="status_check") as drain:
+        seen = await drain.prove(Watch())
+    assert seen.zero, seen.reason
+    assert seen.evidence["source"] == "status_check"
+    assert seen.evidence["cannot_see"]
+
+
 async def test_a_slot_in_which_nothing_is_deployed_is_empty_and_may_be_deployed_to(stack):
     apps, group = stack.cloud.client.web_apps, stack.azure.resource_group
     production = apps.get(group, stack.cloud.app)
