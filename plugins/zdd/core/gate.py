@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+# How a wait may end and let the release go on, and what a policy may ask for when its time is up.
+DRAINED, HANDOVER, TERMINATE, FAIL = "drained", "handover", "terminate", "fail"
 # Zeros with a longer silence between them are not in a row: nobody knows what ran meanwhile (a task cleared by hand).
 MAX_GAP = timedelta(minutes=5)
 

@@ -45,6 +45,11 @@ def as_number(name: str, value: Any) -> float:
     return number
 
 
+def as_poll_seconds(value: Any) -> float:
+    """The pause between two looks, within the bounds of a quiet window. Raises BadInput unless it is a number."""
+    return max(0.2, min(as_number("poll_seconds", value), settings.MAX_POLL_SECONDS))
+
+
 def as_choice(name: str, value: Any, allowed: Collection[str]) -> str:
     """A parameter out of a list. Raises BadInput that names the list."""
     if value not in allowed:

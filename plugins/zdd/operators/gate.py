@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from zdd import settings
 from zdd.core.gate import SettleRule, Watch
 from zdd.exceptions import BadInput, DeadlinePassed, Unknown
 from zdd.hooks.slot_drain import TABLES, Observed, SlotDrain, utcnow
 from zdd.hooks.slot_reader import SlotName
-from zdd.operators.base import ReleaseOperator, as_number, guarded
-from zdd.triggers.task_hub import ERROR, OPEN, TaskHubDrainedTrigger
+from zdd.operators.base import ReleaseOperator, as_number, as_poll_seconds, guarded
+from zdd.triggers.task_hub import ERROR, OPEN, watch_until
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-DRAINED, HANDOVER, TERMINATE, FAIL = "drained", "handover", "terminate", "fail"
-DEFERRAL_MARGIN = timedelta(minutes=30)
 
 
 class GatedOperator(ReleaseOperator):
@@ -110,23 +106,18 @@ class GatedOperator(ReleaseOperator):
             seen.reason,
             deadline.isoformat(timespec="seconds"),
         )
-        self.defer(
-            trigger=TaskHubDrainedTrigger(
-                azure_conn_id=self.azure_conn_id,
-                resource_group=self.gated.resource_group,
-                app_name=self.gated.app,
-                slot=self.gated.slot,
-                deadline=deadline.isoformat(),
-                poll_seconds=max(0.2, min(as_number("poll_seconds", self.poll_seconds), settings.MAX_POLL_SECONDS)),
-                zeros=self.zeros,
-                settle_seconds=self.rule.apart.total_seconds(),
-                status_source=self.status_source,
-                accept_never_started=self.never_started == "accept",
-                watch=seen.watch.to_json(),
-            ),
-            method_name="resume",
-            timeout=deadline - utcnow() + DEFERRAL_MARGIN,
+        waiting = watch_until(
+            deadline,
+            now=utcnow(),
+            azure_conn_id=self.azure_conn_id,
+            target=self.gated,
+            poll_seconds=as_poll_seconds(self.poll_seconds),
+            rule=self.rule,
+            status_source=self.status_source,
+            accept_never_started=self.never_started == "accept",
+            watch=seen.watch,
         )
+        self.defer(method_name="resume", **waiting)
 
     def resume(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after another wait: with a proof again, since the trigger's was not made by the task that acts."""

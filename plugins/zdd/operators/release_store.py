@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from zdd import settings
+from zdd.core.locks import lock_expiry
 from zdd.core.release import ReleaseState
 from zdd.exceptions import BadInput
 from zdd.hooks.release_store import app_key, utcnow
@@ -66,9 +67,11 @@ class LockAppOperator(ReleaseOperator):
         target = self.staging
         waiting = timedelta(minutes=as_number("drain_deadline_minutes", self.drain_deadline_minutes))
         people = as_number("approvals", self.approvals) * settings.approval_timeout()
-        length = GATES * waiting + people + 3 * settings.deployment_timeout() + MARGIN
+        deadline = utcnow() + GATES * waiting + people + 3 * settings.deployment_timeout()
         owner = owner_of(context)
-        lock = self.store.lock(self.app_key, owner, expires_at=utcnow() + length, purpose=self.purpose)
+        lock = self.store.lock(
+            self.app_key, owner, expires_at=lock_expiry(deadline, margin=MARGIN), purpose=self.purpose
+        )
         release_id = release_id_of(owner)
         self.store.record_release(self.app_key, release_id, ReleaseState.STARTED, owner=owner, purpose=self.purpose)
         if lock.taken_from:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from zdd.core.gate import HANDOVER
 from zdd.core.release import Marker, ReleaseState
 from zdd.core.release_plan import Act, Decision, plan_swap, plan_swap_back
 from zdd.core.slot_view import same_hub
@@ -17,7 +18,7 @@ from zdd.hooks.function_app import SwapDidNotHappen, SwapStarted
 from zdd.hooks.slot_reader import SlotName
 from zdd.operators.base import LOCK_TASK, ReleaseOperator, as_bool
 from zdd.operators.deploy import FAILED, SUCCEEDED, UNDONE, intent_of
-from zdd.operators.gate import HANDOVER, GatedOperator
+from zdd.operators.gate import GatedOperator
 from zdd.operators.package import INSPECT_TASK
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from zdd.core.gate import TERMINATE
 from zdd.exceptions import BadInput, ReleaseFailed
 from zdd.hooks.slot_drain import utcnow
 from zdd.hooks.slot_reader import DURABLE_KEY, SlotName, SlotReader, slot_name
-from zdd.operators.gate import TERMINATE, GatedOperator
+from zdd.operators.gate import GatedOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -13,21 +13,18 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from zdd import settings
-from zdd.core.gate import Gate, SettleRule, Watch, decide
+from zdd.core.gate import DRAINED, FAIL, HANDOVER, TERMINATE, Gate, SettleRule, Watch, decide
 from zdd.exceptions import DeadlinePassed, Unknown
 from zdd.hooks.azure import AzureHook
 from zdd.hooks.slot_drain import STATUS_SOURCES, TABLES, Observed, SlotDrain, utcnow
 from zdd.hooks.slot_reader import SlotName, slot_name
-from zdd.operators.base import as_choice, as_number, guarded
-from zdd.triggers.task_hub import DEADLINE, ERROR, OPEN, TaskHubDrainedTrigger, gate_event
+from zdd.operators.base import as_choice, as_number, as_poll_seconds, guarded
+from zdd.triggers.task_hub import DEADLINE, ERROR, OPEN, gate_event, watch_until
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 DEADLINE_KEY = "drain_deadline"
-# After the trigger's own deadline: only a triggerer that is not there at all lets a deferral run out.
-DEFERRAL_MARGIN = timedelta(minutes=30)
-DRAINED, HANDOVER, TERMINATE, FAIL = "drained", "handover", "terminate", "fail"
 
 
 class ZeroRunningInstancesSensor(BaseSensorOperator):
@@ -112,9 +109,6 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
         """Zeros in a row and the time between them."""
         return SettleRule(self.zeros, timedelta(seconds=as_number("settle_seconds", self.settle_seconds)))
 
-    def _pause(self) -> float:
-        return max(0.2, min(as_number("poll_seconds", self.poll_seconds), settings.MAX_POLL_SECONDS))
-
     def deadline(self, context: Context) -> datetime:
         """The absolute deadline, kept over retries in the task's state store."""
         store = context.get("task_state_store")
@@ -139,7 +133,7 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
         as_choice("before_swap", self.before_swap, (DRAINED, HANDOVER))
         as_choice("on_drain_deadline", self.on_deadline, (FAIL, HANDOVER, TERMINATE))
         as_choice("status_source", self.status_source, STATUS_SOURCES)
-        deadline, rule, pause = self.deadline(context), self.rule, self._pause()
+        deadline, rule, pause = self.deadline(context), self.rule, as_poll_seconds(self.poll_seconds)
         seen = self._look()
         if self.before_swap == HANDOVER:
             return self._hand_over(seen, deadline)
@@ -158,24 +152,18 @@ class ZeroRunningInstancesSensor(BaseSensorOperator):
         if not self.deferrable:
             self.poke_interval = pause
             return super().execute(context)
-        trigger = TaskHubDrainedTrigger(
+        waiting = watch_until(
+            deadline,
+            now=utcnow(),
             azure_conn_id=self.azure_conn_id,
-            resource_group=self.target.resource_group,
-            app_name=self.target.app,
-            slot=self.target.slot,
-            deadline=deadline.isoformat(),
+            target=self.target,
             poll_seconds=pause,
-            zeros=self.zeros,
-            settle_seconds=rule.apart.total_seconds(),
+            rule=rule,
             status_source=self.status_source,
             accept_never_started=self.never_started == "accept",
-            watch=seen.watch.to_json(),
+            watch=seen.watch,
         )
-        self.defer(
-            trigger=trigger,
-            method_name="execute_complete",
-            timeout=deadline - utcnow() + DEFERRAL_MARGIN,
-        )
+        self.defer(method_name="execute_complete", **waiting)
         return None  # defer has raised
 
     def poke(self, context: Context) -> PokeReturnValue:

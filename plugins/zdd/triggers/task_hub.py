@@ -14,9 +14,11 @@ from zdd import settings
 from zdd.core.gate import Gate, SettleRule, Watch, decide
 from zdd.hooks.azure import AzureHook
 from zdd.hooks.slot_drain import Observed, SlotDrain, utcnow
-from zdd.hooks.slot_reader import slot_name
+from zdd.hooks.slot_reader import SlotName, slot_name
 
 OPEN, DEADLINE, ERROR = "open", "deadline", "error"
+# After the trigger's own deadline: only a triggerer that is not there at all lets a deferral run out.
+DEFERRAL_MARGIN = timedelta(minutes=30)
 # Who looks at a wait of hours wants to see that it is alive, and what it waits for by now.
 TELL_EVERY = timedelta(minutes=10)
 
@@ -137,6 +139,35 @@ class TaskHubDrainedTrigger(BaseTrigger):
             self._told, self._told_at = now, seen.began
         else:
             self.log.debug(*line)
+
+
+def watch_until(
+    deadline: datetime,
+    *,
+    now: datetime,
+    azure_conn_id: str,
+    target: SlotName,
+    poll_seconds: float,
+    rule: SettleRule,
+    status_source: str,
+    accept_never_started: bool,
+    watch: Watch,
+) -> dict[str, Any]:
+    """Return the `trigger` and the `timeout` with which a task defers until a slot's hub has drained."""
+    trigger = TaskHubDrainedTrigger(
+        azure_conn_id=azure_conn_id,
+        resource_group=target.resource_group,
+        app_name=target.app,
+        slot=target.slot,
+        deadline=deadline.isoformat(),
+        poll_seconds=poll_seconds,
+        zeros=rule.zeros,
+        settle_seconds=rule.apart.total_seconds(),
+        status_source=status_source,
+        accept_never_started=accept_never_started,
+        watch=watch.to_json(),
+    )
+    return {"trigger": trigger, "timeout": deadline - now + DEFERRAL_MARGIN}
 
 
 def import_clients() -> None:
